@@ -1,0 +1,1 @@
+//! The rules of merging and deciding, as plain code: events in, actions out.

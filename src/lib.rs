@@ -1,0 +1,11 @@
+//! hotrow merges stock deductions of the same SKU into one guarded `UPDATE` of an ordinary MySQL.
+
+pub mod limits;
+
+pub mod domain;
+
+pub mod engine;
+
+pub mod store;
+
+pub mod lane;

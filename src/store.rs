@@ -1,0 +1,6 @@
+//! Where stock lives. Only [`mysql`] talks to a server.
+
+pub mod mysql;
+mod record;
+
+pub use record::{DurabilityClass, OrderRecord, Readiness, StockOpening, StockRecord, StoreError};

@@ -1,0 +1,92 @@
+//! What the store tells about orders, stock and itself.
+
+use crate::domain::{Order, OrderStatus, Sku, Timestamp};
+
+/// An order as the primary database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderRecord {
+    /// Identity and content.
+    pub order: Order,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// When it was taken, by the database's clock.
+    pub created_at: Timestamp,
+}
+
+/// The stock of one SKU as the primary database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockRecord {
+    /// Whose stock.
+    pub sku: Sku,
+    /// Units that can be taken.
+    pub available: i64,
+    /// Units that are held.
+    pub held: i64,
+    /// Flushes that changed it so far.
+    pub version: u64,
+    /// When it was read, by the database's clock.
+    pub as_of: Timestamp,
+}
+
+/// What became of a request to open stock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StockOpening {
+    /// The SKU is new and has its opening stock.
+    Created,
+    /// The SKU had been opened with the same stock before; nothing changed.
+    Same,
+    /// The SKU had been opened with another stock; nothing changed.
+    OpenedOtherwise {
+        /// The stock it was opened with, in units.
+        opening: i64,
+    },
+}
+
+/// How much an acknowledged commit survives, read from the server's settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DurabilityClass {
+    /// A crash of the server process or of the machine loses nothing that was answered.
+    PowerLoss,
+    /// A crash of the server process loses nothing; a crash of the machine may lose the last second.
+    ProcessCrash,
+    /// Even a crash of the server process may lose the last second.
+    Weak,
+}
+
+impl DurabilityClass {
+    /// The class as `/readyz`, the metrics and the log name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PowerLoss => "power-loss",
+            Self::ProcessCrash => "process-crash",
+            Self::Weak => "weak",
+        }
+    }
+}
+
+/// Whether orders can be taken, and what the server promises.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// The server's version text.
+    pub server_version: String,
+    /// How durable a commit is there.
+    pub durability: DurabilityClass,
+    /// The settings that the class was read from, name and value.
+    pub settings: Vec<(String, String)>,
+    /// False when the server refuses writes (`read_only`).
+    pub writable: bool,
+    /// True when every migration that this build knows is applied.
+    pub migrations_current: bool,
+}
+
+/// A read or a single write that gave no result.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Nothing was executed; it is safe to try again.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// A write was sent and its answer lost.
+    #[error("the outcome of the write is unknown: {0}")]
+    OutcomeUnknown(String),
+}
