@@ -1,1 +1,31 @@
 //! The rules of merging and deciding, as plain code: events in, actions out.
+//!
+//! Nothing here does I/O, reads a clock, or knows threads, SQL or JSON, so the whole of it runs in a
+//! seeded simulation.
+//!
+//! [`Combiner`] queues operations in the lane of each SKU they touch and merges what waits into a
+//! [`Plan`], which a flush connection executes as one transaction. [`decide`] answers each operation
+//! on its own when a plan does not go through whole.
+//!
+//! What holds at every moment:
+//!
+//! - A lane's operations are executed in the order of their arrival. A lane has at most one flush
+//!   that executes; the next may start while the one before commits, and commits only after it.
+//! - An operation is answered once, after the outcome of its flush is known, or when its deadline
+//!   passes.
+//! - A flush whose commit has no answer keeps its lanes closed until it is resolved by executing the
+//!   same plan again under the locks of all its stock rows.
+
+mod combiner;
+mod decide;
+mod flight;
+mod lane;
+mod outcome;
+mod plan;
+mod planner;
+mod queue;
+
+pub use combiner::{Action, Combiner, LaneState, Policy};
+pub use decide::{Decision, Known, KnownMovements, Ledger, decide};
+pub use outcome::{CommitOutcome, Execution, Failure, Left, Verdicts};
+pub use plan::{FlushId, Mode, Plan, SkuTotal};

@@ -52,6 +52,41 @@ pub const OUTAGE_GRACE_MS: u64 = 1_000;
 /// Pause between two attempts to reach a database that is gone, in milliseconds.
 pub const RECONNECT_PAUSE_MS: u64 = 200;
 
+/// Default of `connections_max`: connections of the orders listener; more wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 4_096;
+/// Connections of the admin listener; more wait to be accepted.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// Header fields of one request; more are answered 431 by the protocol layer.
+pub const HEADERS_MAX: usize = 64;
+/// Bytes of one request's head. Room for a stock list of 1,000 SKUs short of the longest.
+pub const HEAD_BYTES_MAX: u32 = 96 * 1024;
+/// Requests at a time on one HTTP/2 connection.
+pub const STREAMS_MAX: u32 = 128;
+/// Within this time of being accepted a connection must have sent its first request's head.
+pub const HEAD_TIME_MS: u64 = 5_000;
+/// A connection without a request for one to two of these is closed, also in the middle of a head.
+pub const IDLE_TIME_MS: u64 = 60_000;
+/// A body not read whole within this time closes its connection.
+pub const BODY_TIME_MS: u64 = 10_000;
+/// The same for the body of a batch.
+pub const BATCH_BODY_TIME_MS: u64 = 30_000;
+/// Batch requests that are read or answered at a time; bounds the memory of their bodies to 1 GiB.
+pub const BATCH_REQUESTS_MAX: usize = 128;
+/// Default of `drain_ms`: how long shutdown waits for answers, and then for connections to end.
+pub const DRAIN_MS: u64 = 15_000;
+/// How long `/readyz` waits for the database.
+pub const READINESS_MS: u64 = 2_000;
+/// Lanes that `/v1/lanes` lists when not told.
+pub const LANES_TOP: usize = 20;
+/// Longest `Retry-After` of a refusal that is not a quota's, in seconds.
+pub const RETRY_AFTER_S_MAX: u32 = 3;
+/// Access tokens that can be configured; each request is compared with all of them.
+pub const TOKENS_MAX: usize = 100;
+/// Characters of a parser's complaint that go into a problem's detail: it quotes the caller.
+pub const COMPLAINT_CHARS_MAX: usize = 300;
+
+const _: () = assert!(ORDER_DEADLINE_MS < DRAIN_MS);
+const _: () = assert!(LANES_TOP <= LANES_TOP_MAX);
 const _: () = assert!(LANE_TURN_ORDERS_MAX <= FLUSH_ORDERS_MAX);
 const _: () = assert!(FLUSH_ORDERS_MAX <= FLUSH_ROWS_MAX);
 const _: () = assert!(LINES_MAX <= FLUSH_ROWS_MAX && LINES_MAX <= u8::MAX as usize);

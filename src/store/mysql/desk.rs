@@ -34,7 +34,11 @@ impl Desk {
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing was executed, [`StoreError::OutcomeUnknown`] when the
     /// commit's answer was lost; asking again finds out.
-    pub async fn open_stock(&self, sku: Sku, available: Available) -> Result<StockOpening, StoreError> {
+    pub async fn open_stock(
+        &self,
+        sku: Sku,
+        available: Available,
+    ) -> Result<StockOpening, StoreError> {
         let _ = (sku, available);
         unimplemented!()
     }

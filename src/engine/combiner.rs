@@ -1,0 +1,248 @@
+//! The state machine that queues, merges, orders commits, retries, resolves and answers.
+
+mod intake;
+mod progress;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::flight::{Flight, Stage};
+use super::lane::{LaneIx, Lanes};
+use super::plan::{FlushId, Plan};
+use super::planner::{Draft, draft};
+use super::queue::{Arrival, Queue};
+use crate::domain::{Sku, Verdict};
+use crate::limits::{ATTEMPTS_BEFORE_APART, OUTAGE_GRACE_MS};
+
+/// The combiner's bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Operations that may wait in one lane.
+    pub lane_depth_max: usize,
+    /// Flushes that may be in the air.
+    pub flights_max: usize,
+    /// How long an operation may take, in milliseconds.
+    pub order_deadline_ms: u64,
+}
+
+/// What the combiner wants done. Each is reported back through the method of the same name.
+#[derive(Debug)]
+pub enum Action<T> {
+    /// Execute the plan up to its commit; report by [`Combiner::executed`].
+    Execute(Arc<Plan>),
+    /// Commit what was executed; report by [`Combiner::committed`].
+    Commit(FlushId),
+    /// Undo what was executed; report by [`Combiner::rolled_back`].
+    RollBack(FlushId),
+    /// Tell the callers.
+    Answer(Vec<(T, Verdict)>),
+}
+
+/// A lane as an operator sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LaneState {
+    /// Whose lane.
+    pub sku: Sku,
+    /// Operations waiting.
+    pub depth: usize,
+    /// Flushes in the air.
+    pub flights: usize,
+    /// Orders flushed since the lane was last idle.
+    pub flushed_orders: u64,
+    /// Flushes since the lane was last idle.
+    pub flushes: u64,
+    /// What the newest flush left, where it is known.
+    pub left: Option<i64>,
+}
+
+/// Queues operations by SKU and says what to execute, commit, undo and answer.
+///
+/// `T` names a caller. Time is given with every event, in milliseconds of any steady clock.
+#[derive(Debug)]
+pub struct Combiner<T> {
+    policy: Policy,
+    lanes: Lanes,
+    queue: Queue<T>,
+    ring: VecDeque<LaneIx>,
+    flights: FxHashMap<FlushId, Flight<T>>,
+    apart_flights: usize,
+    next_flush: FlushId,
+    next_arrival: Arrival,
+    draining: bool,
+    outage: Option<Outage>,
+    actions: Vec<Action<T>>,
+    answers: Vec<(T, Verdict)>,
+}
+
+/// The database could not be used lately.
+#[derive(Clone, Copy, Debug)]
+struct Outage {
+    since_ms: u64,
+    retry_at_ms: u64,
+}
+
+impl<T> Combiner<T> {
+    /// A combiner whose flushes are named `first_flush` and upwards.
+    #[must_use]
+    pub fn new(policy: Policy, first_flush: FlushId) -> Self {
+        Self {
+            policy,
+            lanes: Lanes::new(),
+            queue: Queue::new(),
+            ring: VecDeque::new(),
+            flights: FxHashMap::default(),
+            apart_flights: 0,
+            next_flush: first_flush,
+            next_arrival: Arrival(0),
+            draining: false,
+            outage: None,
+            actions: Vec::new(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// Time has passed: answers what has waited too long.
+    pub fn tick(&mut self, now_ms: u64) {
+        self.expire(now_ms);
+        let given_up: Vec<FlushId> = self
+            .flights
+            .iter()
+            .filter(|(_, flight)| {
+                matches!(flight.stage, Stage::Unresolved { .. }) && flight.give_up_at_ms() <= now_ms
+            })
+            .map(|(&id, _)| id)
+            .collect();
+        for id in given_up {
+            self.finish(id, |_| Verdict::Unknown);
+        }
+        self.queue.shrink();
+        if self.flights.is_empty() {
+            self.lanes.shrink();
+            if self.lanes.len() == 0 {
+                self.ring = VecDeque::new();
+            }
+        }
+    }
+
+    /// From now on nothing is accepted; what was accepted runs on.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// True when nothing waits and nothing is in the air.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.queue.len() == 0 && self.flights.is_empty()
+    }
+
+    /// Operations that wait.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Lanes with traffic.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// True when the database has been gone for longer than a hiccup.
+    #[must_use]
+    pub fn is_down(&self, now_ms: u64) -> bool {
+        self.outage.is_some_and(|outage| now_ms >= outage.since_ms + OUTAGE_GRACE_MS)
+    }
+
+    /// The busiest lanes, deepest first, at most `top`.
+    #[must_use]
+    pub fn busiest(&self, top: usize) -> Vec<LaneState> {
+        let mut lanes: Vec<_> = self.lanes.iter().map(|(_, lane)| lane).collect();
+        let by_depth =
+            |lane: &&super::lane::Lane| std::cmp::Reverse((lane.queue.len(), lane.flushed_orders));
+        if lanes.len() > top && top > 0 {
+            lanes.select_nth_unstable_by_key(top - 1, by_depth);
+        }
+        lanes.truncate(top);
+        lanes.sort_by_key(by_depth);
+        lanes
+            .into_iter()
+            .map(|lane| LaneState {
+                sku: lane.sku.clone(),
+                depth: lane.queue.len(),
+                flights: lane.flights.len(),
+                flushed_orders: lane.flushed_orders,
+                flushes: lane.flushes,
+                left: lane.left,
+            })
+            .collect()
+    }
+
+    /// Starts what can be started and returns everything that is to be done now.
+    #[must_use = "actions that are not carried out leave callers without an answer"]
+    pub fn actions(&mut self, now_ms: u64) -> Vec<Action<T>> {
+        self.start_resolving(now_ms);
+        while let Some(draft) = self.next_draft(now_ms) {
+            self.launch(draft);
+        }
+        if !self.answers.is_empty() {
+            self.actions.push(Action::Answer(std::mem::take(&mut self.answers)));
+        }
+        std::mem::take(&mut self.actions)
+    }
+
+    fn start_resolving(&mut self, now_ms: u64) {
+        for flight in self.flights.values_mut() {
+            if let Stage::Unresolved { retry_at_ms } = flight.stage
+                && retry_at_ms <= now_ms
+            {
+                flight.stage = Stage::Executing;
+                self.actions.push(Action::Execute(Arc::clone(&flight.plan)));
+            }
+        }
+    }
+
+    fn next_draft(&mut self, now_ms: u64) -> Option<Draft<T>> {
+        let allowed = match self.outage {
+            None => self.policy.flights_max,
+            // One probe at a time until the database is back.
+            Some(outage) => usize::from(now_ms >= outage.retry_at_ms),
+        };
+        if self.flights.len() >= allowed || self.ring.is_empty() {
+            return None;
+        }
+        // Orders that have to be flushed apart may wait long for a row; leave room for the others.
+        let apart_allowed = self.apart_flights < self.policy.flights_max.div_ceil(2);
+        draft(&mut self.ring, &mut self.lanes, &mut self.queue, apart_allowed)
+    }
+
+    fn launch(&mut self, draft: Draft<T>) {
+        let id = self.next_flush;
+        self.next_flush.0 += 1;
+        let Draft { mode, operations, members, lanes } = draft;
+        let mut before = Vec::new();
+        let mut distinct = Vec::with_capacity(lanes.len());
+        for ix in lanes {
+            let lane = self.lanes.get_mut(ix);
+            if lane.closed_by == Some(id) {
+                continue;
+            }
+            lane.closed_by = Some(id);
+            for &flight in &lane.flights {
+                if !before.contains(&flight) {
+                    before.push(flight);
+                }
+            }
+            lane.flights.push(id);
+            distinct.push(ix);
+        }
+        let apart = members.first().is_some_and(|first| first.attempts >= ATTEMPTS_BEFORE_APART);
+        self.apart_flights += usize::from(apart);
+        let plan = Arc::new(Plan { id, mode, resolving: false, operations });
+        self.actions.push(Action::Execute(Arc::clone(&plan)));
+        let stage = Stage::Executing;
+        let flight = Flight { plan, members, lanes: distinct, before, apart, stage };
+        self.flights.insert(id, flight);
+    }
+}

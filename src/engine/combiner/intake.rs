@@ -1,0 +1,108 @@
+//! How operations get into their lanes, and out again when they waited too long.
+
+use super::Combiner;
+use crate::domain::{LimitKind, NotExecuted, Operation, Verdict};
+use crate::engine::lane::LaneIx;
+use crate::engine::queue::{LaneSet, Member, Waiting};
+
+impl<T> Combiner<T> {
+    /// An operation arrives.
+    pub fn submit(&mut self, now_ms: u64, operation: Operation, ticket: T) {
+        if let Some(reason) = self.refusal(now_ms, &operation) {
+            self.answers.push((ticket, Verdict::NotExecuted(reason)));
+            return;
+        }
+        let lanes = if operation.width() == 1 {
+            LaneSet::One(self.lanes.find_or_create(operation.change(0).sku))
+        } else {
+            let lanes = operation.changes().map(|change| self.lanes.find_or_create(change.sku));
+            LaneSet::Many(lanes.collect())
+        };
+        let arrival = self.next_arrival;
+        self.next_arrival.0 += 1;
+        let deadline_ms = now_ms + self.policy.order_deadline_ms;
+        let member = Member { ticket, arrival, deadline_ms, attempts: 0, lanes };
+        self.enqueue(Waiting { operation, member });
+    }
+
+    pub(super) fn refusal(&self, now_ms: u64, operation: &Operation) -> Option<NotExecuted> {
+        if self.draining {
+            return Some(NotExecuted::Draining);
+        }
+        if self.is_down(now_ms) {
+            return Some(NotExecuted::DatabaseUnavailable);
+        }
+        let limit_value = self.policy.lane_depth_max;
+        let full = operation.changes().any(|change| {
+            let lane = self.lanes.find(change.sku);
+            lane.is_some_and(|ix| self.lanes.get(ix).queue.len() >= limit_value)
+        });
+        full.then_some(NotExecuted::Overloaded { limit: LimitKind::Lane, limit_value })
+    }
+
+    /// Puts the operation in its lanes, at the place of its arrival.
+    pub(super) fn enqueue(&mut self, waiting: Waiting<T>) {
+        let width = waiting.operation.width();
+        let slot = self.queue.insert(waiting);
+        for index in 0..width {
+            let waiting = self.queue.get(slot).expect("inserted just now");
+            let ix = waiting.member.lanes.as_slice()[index];
+            let units = waiting.operation.change(index).delta;
+            let lane = self.lanes.get_mut(ix);
+            lane.wanted += (-units).max(0);
+            // New arrivals go to the back at once; what waits again finds its place near the front.
+            if lane.queue.back().is_none_or(|last| last.arrival < slot.arrival) {
+                lane.queue.push_back(slot);
+            } else {
+                let place = lane.queue.partition_point(|other| other.arrival < slot.arrival);
+                lane.queue.insert(place, slot);
+            }
+            self.ready(ix);
+        }
+    }
+
+    pub(super) fn ready(&mut self, ix: LaneIx) {
+        let lane = self.lanes.get_mut(ix);
+        if !lane.in_ring && lane.open() {
+            lane.in_ring = true;
+            self.ring.push_back(ix);
+        }
+    }
+
+    pub(super) fn expire(&mut self, now_ms: u64) {
+        let stale: Vec<LaneIx> = self
+            .lanes
+            .iter()
+            .filter(|(_, lane)| {
+                let head = lane.queue.front().and_then(|&slot| self.queue.get(slot));
+                head.is_some_and(|waiting| waiting.member.deadline_ms <= now_ms)
+            })
+            .map(|(ix, _)| ix)
+            .collect();
+        let mut emptied = Vec::new();
+        for ix in stale {
+            while let Some(&slot) = self.lanes.get(ix).queue.front() {
+                // Whoever arrived earlier expires earlier, so an expired one is at the head of each
+                // of its lanes once those before it are gone.
+                let due = self.queue.get(slot).is_none_or(|w| w.member.deadline_ms <= now_ms);
+                if !due {
+                    break;
+                }
+                self.lanes.get_mut(ix).queue.pop_front();
+                if let Some(waiting) = self.queue.remove(slot) {
+                    let lanes = waiting.member.lanes.as_slice().iter();
+                    for (&lane, change) in lanes.zip(waiting.operation.changes()) {
+                        self.lanes.get_mut(lane).wanted -= (-change.delta).max(0);
+                    }
+                    let verdict = Verdict::NotExecuted(NotExecuted::DatabaseUnavailable);
+                    self.answers.push((waiting.member.ticket, verdict));
+                }
+            }
+            emptied.push(ix);
+        }
+        for ix in emptied {
+            self.ready(ix);
+            self.lanes.forget_if_idle(ix);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! How flushes go on: in what order they commit, and what becomes of those that fail.
+
+use std::sync::Arc;
+
+use super::{Action, Combiner, Outage};
+use crate::domain::{NotExecuted, OrderStatus, Verdict};
+use crate::engine::flight::{Flight, Outcome, Stage};
+use crate::engine::outcome::{CommitOutcome, Execution, Failure, Left, Verdicts};
+use crate::engine::plan::{FlushId, Mode, Plan};
+use crate::engine::queue::Waiting;
+use crate::limits::{ATTEMPTS_BEFORE_ALONE, RECONNECT_PAUSE_MS};
+
+impl<T> Combiner<T> {
+    /// A connection has executed a plan, or failed to.
+    ///
+    /// # Panics
+    /// When no flush of that name executes.
+    pub fn executed(&mut self, now_ms: u64, id: FlushId, execution: Execution) {
+        self.note_reachability(now_ms, &execution);
+        let flight = self.flights.get_mut(&id).expect("an executed flush is in the air");
+        let doomed = match flight.stage {
+            Stage::Executing => false,
+            Stage::ExecutingDoomed => true,
+            Stage::Holding(_)
+            | Stage::Committing(_)
+            | Stage::RollingBack
+            | Stage::Unresolved { .. } => panic!("flush {} was not executing", id.0),
+        };
+        let outcome = match execution {
+            Execution::Ready { verdicts, left } => Outcome { verdicts, left, commits: true },
+            Execution::NothingToWrite { verdicts, left } => {
+                Outcome { verdicts, left, commits: false }
+            }
+            Execution::Failed(failure) => return self.failed(now_ms, id, failure),
+        };
+        if doomed {
+            return self.undo(id, outcome.commits);
+        }
+        flight.stage = Stage::Holding(outcome);
+        if !flight.plan.resolving {
+            self.open_lanes(id);
+        }
+        self.proceed(id);
+    }
+
+    fn note_reachability(&mut self, now_ms: u64, execution: &Execution) {
+        match execution {
+            Execution::Failed(Failure::Lost | Failure::NotWritable) => {
+                let since_ms = self.outage.map_or(now_ms, |outage| outage.since_ms);
+                self.outage = Some(Outage { since_ms, retry_at_ms: now_ms + RECONNECT_PAUSE_MS });
+            }
+            Execution::Ready { .. } | Execution::NothingToWrite { .. } => self.outage = None,
+            // The server answered, but not with a finished plan: no news.
+            Execution::Failed(
+                Failure::Duplicate
+                | Failure::Guard
+                | Failure::LockWait
+                | Failure::Conflict
+                | Failure::Statement,
+            ) => {}
+        }
+    }
+
+    fn failed(&mut self, now_ms: u64, id: FlushId, failure: Failure) {
+        let flight = self.flights.get_mut(&id).expect("a failed flush is in the air");
+        if flight.plan.resolving {
+            let retry_at_ms = now_ms + RECONNECT_PAUSE_MS;
+            flight.stage = Stage::Unresolved { retry_at_ms };
+            return;
+        }
+        let attempted = !matches!(failure, Failure::NotWritable);
+        let was_alone =
+            flight.members.len() == 1 && flight.members[0].attempts >= ATTEMPTS_BEFORE_ALONE;
+        if failure == Failure::Statement && was_alone {
+            return self.finish(id, |_| Verdict::NotExecuted(NotExecuted::DatabaseUnavailable));
+        }
+        for member in &mut flight.members {
+            member.attempts += u32::from(attempted);
+        }
+        self.wait_again(id);
+    }
+
+    /// The commit of a flush was answered, or was not.
+    ///
+    /// # Panics
+    /// When no flush of that name commits.
+    pub fn committed(&mut self, now_ms: u64, id: FlushId, outcome: CommitOutcome) {
+        match outcome {
+            CommitOutcome::Committed => self.answer(id),
+            CommitOutcome::NotCommitted => {
+                self.doom_what_follows(id);
+                let flight = self.flights.get_mut(&id).expect("a committing flush is in the air");
+                if flight.plan.resolving {
+                    flight.stage = Stage::Unresolved { retry_at_ms: now_ms };
+                    return;
+                }
+                for member in &mut flight.members {
+                    member.attempts += 1;
+                }
+                self.wait_again(id);
+            }
+            CommitOutcome::Unknown => {
+                self.doom_what_follows(id);
+                let flight = self.flights.get_mut(&id).expect("a committing flush is in the air");
+                let mut plan = Plan::clone(&flight.plan);
+                plan.mode = Mode::Deciding;
+                plan.resolving = true;
+                flight.plan = Arc::new(plan);
+                flight.stage = Stage::Unresolved { retry_at_ms: now_ms };
+                for &ix in &flight.lanes {
+                    self.lanes.get_mut(ix).closed_by = Some(id);
+                }
+            }
+        }
+    }
+
+    /// A flush was undone.
+    ///
+    /// # Panics
+    /// When no flush of that name was being undone.
+    pub fn rolled_back(&mut self, id: FlushId) {
+        self.wait_again(id);
+    }
+
+    /// Lets the next flush of these lanes start.
+    pub(super) fn open_lanes(&mut self, id: FlushId) {
+        let lanes = std::mem::take(&mut self.flights.get_mut(&id).expect("in the air").lanes);
+        for &ix in &lanes {
+            let lane = self.lanes.get_mut(ix);
+            if lane.closed_by == Some(id) {
+                lane.closed_by = None;
+            }
+            self.ready(ix);
+        }
+        self.flights.get_mut(&id).expect("in the air").lanes = lanes;
+    }
+
+    /// Commits or answers a flush that is executed, if nothing before it is open.
+    pub(super) fn proceed(&mut self, id: FlushId) {
+        let flight = self.flights.get_mut(&id).expect("a held flush is in the air");
+        if !flight.before.is_empty() {
+            return;
+        }
+        match std::mem::replace(&mut flight.stage, Stage::Executing) {
+            Stage::Holding(outcome) if outcome.commits => {
+                flight.stage = Stage::Committing(outcome);
+                self.actions.push(Action::Commit(id));
+            }
+            Stage::Holding(outcome) => {
+                flight.stage = Stage::Committing(outcome);
+                self.answer(id);
+            }
+            other @ (Stage::Executing
+            | Stage::ExecutingDoomed
+            | Stage::Committing(_)
+            | Stage::RollingBack
+            | Stage::Unresolved { .. }) => flight.stage = other,
+        }
+    }
+
+    /// Answers the members of a flush whose outcome is certain.
+    fn answer(&mut self, id: FlushId) {
+        let flight = self.flights.get_mut(&id).expect("a committed flush is in the air");
+        let Stage::Committing(outcome) = std::mem::replace(&mut flight.stage, Stage::Executing)
+        else {
+            panic!("flush {} was not committing", id.0)
+        };
+        self.remember_left(outcome.left);
+        match outcome.verdicts {
+            Verdicts::AllDone(at) => {
+                let status = OrderStatus::Deducted;
+                self.finish(id, |_| Verdict::Done { at, replayed: false, status });
+            }
+            Verdicts::Each(verdicts) => {
+                let mut verdicts = verdicts.into_iter();
+                self.finish(id, |_| verdicts.next().expect("one verdict for each operation"));
+            }
+        }
+    }
+
+    fn remember_left(&mut self, left: Left) {
+        for (sku, units) in left {
+            if let Some(ix) = self.lanes.find(&sku) {
+                self.lanes.get_mut(ix).left = Some(units);
+            }
+        }
+    }
+
+    /// Answers every member and lets go of the flight.
+    pub(super) fn finish(&mut self, id: FlushId, mut verdict: impl FnMut(usize) -> Verdict) {
+        let flight = self.land(id);
+        for (index, member) in flight.members.into_iter().enumerate() {
+            for &ix in member.lanes.as_slice() {
+                self.lanes.get_mut(ix).flushed_orders += 1;
+            }
+            self.answers.push((member.ticket, verdict(index)));
+        }
+        for ix in flight.lanes {
+            self.lanes.get_mut(ix).flushes += 1;
+            self.ready(ix);
+            self.lanes.forget_if_idle(ix);
+        }
+    }
+
+    /// Puts every member back where it waited and lets go of the flight.
+    fn wait_again(&mut self, id: FlushId) {
+        let flight = self.land(id);
+        let operations = match Arc::try_unwrap(flight.plan) {
+            Ok(plan) => plan.operations,
+            Err(shared) => shared.operations.clone(),
+        };
+        for (operation, member) in operations.into_iter().zip(flight.members) {
+            self.enqueue(Waiting { operation, member });
+        }
+        for ix in flight.lanes {
+            self.ready(ix);
+        }
+    }
+
+    /// Takes the flight out of its lanes and out of the way of those that follow.
+    fn land(&mut self, id: FlushId) -> Flight<T> {
+        let flight = self.flights.remove(&id).expect("a landing flush is in the air");
+        self.apart_flights -= usize::from(flight.apart);
+        let mut after = Vec::new();
+        for &ix in &flight.lanes {
+            let lane = self.lanes.get_mut(ix);
+            lane.flights.retain(|&other| other != id);
+            if lane.closed_by == Some(id) {
+                lane.closed_by = None;
+            }
+            for &other in &lane.flights {
+                if !after.contains(&other) {
+                    after.push(other);
+                }
+            }
+        }
+        for other in after {
+            let follower =
+                self.flights.get_mut(&other).expect("what flies in a lane is in the air");
+            follower.before.retain(|&flight| flight != id);
+            self.proceed(other);
+        }
+        flight
+    }
+
+    /// Everything that started after this flush in its lanes has to wait again behind it.
+    fn doom_what_follows(&mut self, id: FlushId) {
+        let mut doomed = vec![id];
+        let mut next = 0;
+        while next < doomed.len() {
+            let cause = doomed[next];
+            next += 1;
+            for (&other, flight) in &self.flights {
+                if flight.before.contains(&cause) && !doomed.contains(&other) {
+                    doomed.push(other);
+                }
+            }
+        }
+        // The newest first, so that none of them proceeds when the one before it is gone.
+        doomed[1..].sort_unstable();
+        for &other in doomed[1..].iter().rev() {
+            let flight = self.flights.get_mut(&other).expect("found in the air");
+            match std::mem::replace(&mut flight.stage, Stage::ExecutingDoomed) {
+                Stage::Executing | Stage::ExecutingDoomed => {}
+                Stage::Holding(outcome) => self.undo(other, outcome.commits),
+                Stage::RollingBack => flight.stage = Stage::RollingBack,
+                Stage::Committing(_) | Stage::Unresolved { .. } => {
+                    panic!("flush {} went ahead of flush {}", other.0, id.0)
+                }
+            }
+        }
+    }
+
+    /// Undoes an executed flush; its operations wait again.
+    fn undo(&mut self, id: FlushId, written: bool) {
+        if written {
+            let flight = self.flights.get_mut(&id).expect("a doomed flush is in the air");
+            flight.stage = Stage::RollingBack;
+            self.actions.push(Action::RollBack(id));
+        } else {
+            self.wait_again(id);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A flush from its start to its last answer.
+
+use std::sync::Arc;
+
+use super::lane::LaneIx;
+use super::outcome::{Left, Verdicts};
+use super::plan::{FlushId, Plan};
+use super::queue::Member;
+
+/// A flush in the air.
+#[derive(Debug)]
+pub(super) struct Flight<T> {
+    pub plan: Arc<Plan>,
+    /// Whom to answer, in the plan's order.
+    pub members: Vec<Member<T>>,
+    /// All lanes of the plan, each once.
+    pub lanes: Vec<LaneIx>,
+    /// Flushes of the same lanes that started before and have no outcome yet.
+    pub before: Vec<FlushId>,
+    /// True when it carries orders that must not share a flush with other lanes.
+    pub apart: bool,
+    pub stage: Stage,
+}
+
+/// How far a flight is.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// A connection executes the plan.
+    Executing,
+    /// The same, but a flush before it came to nothing, so that it has to be undone.
+    ExecutingDoomed,
+    /// Executed; waits for the flushes before it.
+    Holding(Outcome),
+    /// The commit was sent.
+    Committing(Outcome),
+    /// The rollback was sent; its operations will wait again.
+    RollingBack,
+    /// The commit had no answer; to be executed again at this time.
+    Unresolved { retry_at_ms: u64 },
+}
+
+/// What the members are to be told, if nothing goes wrong.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub verdicts: Verdicts,
+    pub left: Left,
+    /// False when there is nothing to commit.
+    pub commits: bool,
+}
+
+impl<T> Flight<T> {
+    /// When the last of the members has waited long enough.
+    pub(super) fn give_up_at_ms(&self) -> u64 {
+        self.members.iter().map(|member| member.deadline_ms).max().unwrap_or(0)
+    }
+}

@@ -1,0 +1,124 @@
+//! One lane a SKU, as long as the SKU has traffic.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use super::plan::FlushId;
+use super::queue::Slot;
+use crate::domain::Sku;
+use crate::limits::LANE_FLIGHTS_MAX;
+
+/// Names a lane while it exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct LaneIx(usize);
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub sku: Sku,
+    /// In order of arrival.
+    pub queue: VecDeque<Slot>,
+    /// Units that the waiting operations take.
+    pub wanted: i64,
+    /// Flushes in the air, oldest first.
+    pub flights: Vec<FlushId>,
+    /// The flush that keeps the lane closed: it executes, or its commit is not resolved.
+    pub closed_by: Option<FlushId>,
+    /// True while the lane stands in the ring of lanes that may give to the next plan.
+    pub in_ring: bool,
+    /// What the newest flush left. A hint for the choice of mode, never an answer.
+    pub left: Option<i64>,
+    pub flushed_orders: u64,
+    pub flushes: u64,
+}
+
+impl Lane {
+    /// True when its head may go into a plan now.
+    pub(super) fn open(&self) -> bool {
+        self.closed_by.is_none() && self.flights.len() < LANE_FLIGHTS_MAX && !self.queue.is_empty()
+    }
+
+    fn idle(&self) -> bool {
+        self.queue.is_empty() && self.flights.is_empty() && !self.in_ring
+    }
+}
+
+/// All lanes with traffic.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    by_sku: FxHashMap<Sku, LaneIx>,
+    lanes: Vec<Option<Lane>>,
+    free: Vec<LaneIx>,
+}
+
+impl Lanes {
+    pub(super) fn new() -> Self {
+        Self { by_sku: FxHashMap::default(), lanes: Vec::new(), free: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_sku.len()
+    }
+
+    pub(super) fn find(&self, sku: &Sku) -> Option<LaneIx> {
+        self.by_sku.get(sku).copied()
+    }
+
+    pub(super) fn find_or_create(&mut self, sku: &Sku) -> LaneIx {
+        if let Some(ix) = self.find(sku) {
+            return ix;
+        }
+        let lane = Lane {
+            sku: sku.clone(),
+            queue: VecDeque::new(),
+            wanted: 0,
+            flights: Vec::new(),
+            closed_by: None,
+            in_ring: false,
+            left: None,
+            flushed_orders: 0,
+            flushes: 0,
+        };
+        let ix = if let Some(ix) = self.free.pop() {
+            self.lanes[ix.0] = Some(lane);
+            ix
+        } else {
+            self.lanes.push(Some(lane));
+            LaneIx(self.lanes.len() - 1)
+        };
+        self.by_sku.insert(sku.clone(), ix);
+        ix
+    }
+
+    pub(super) fn get(&self, ix: LaneIx) -> &Lane {
+        self.lanes[ix.0].as_ref().expect("a lane outlives what waits and flies in it")
+    }
+
+    pub(super) fn get_mut(&mut self, ix: LaneIx) -> &mut Lane {
+        self.lanes[ix.0].as_mut().expect("a lane outlives what waits and flies in it")
+    }
+
+    /// Forgets the lane if nothing waits or flies in it: a SKU without traffic costs no memory.
+    pub(super) fn forget_if_idle(&mut self, ix: LaneIx) {
+        if self.get(ix).idle()
+            && let Some(lane) = self.lanes[ix.0].take()
+        {
+            self.by_sku.remove(&lane.sku);
+            self.free.push(ix);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (LaneIx, &Lane)> {
+        self.lanes
+            .iter()
+            .enumerate()
+            .filter_map(|(index, lane)| lane.as_ref().map(|lane| (LaneIx(index), lane)))
+    }
+
+    /// Gives memory back once no lane is left.
+    pub(super) fn shrink(&mut self) {
+        if self.by_sku.is_empty() {
+            *self = Self::new();
+        }
+    }
+}

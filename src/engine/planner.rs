@@ -1,0 +1,196 @@
+//! Which waiting operations make up the next plan.
+//!
+//! Ready lanes stand in a ring and give in turn. An operation of several lanes goes only when it is
+//! at the head of all of them and all are open, so that in every lane the order of arrival holds; the
+//! last of its lanes to get there takes it along for the others.
+
+use std::collections::VecDeque;
+
+use super::lane::{Lane, LaneIx, Lanes};
+use super::plan::Mode;
+use super::queue::{Member, Queue};
+use crate::domain::Operation;
+use crate::limits::{
+    ATTEMPTS_BEFORE_ALONE, ATTEMPTS_BEFORE_APART, FLUSH_ORDERS_MAX, FLUSH_ROWS_MAX,
+    LANE_TURN_ORDERS_MAX,
+};
+
+/// With whom an operation may share a flush. Failed attempts make it lonelier, so that what ails one
+/// order or one row does not keep failing its neighbours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Company {
+    /// With everyone, all or nothing.
+    Merged,
+    /// With everyone, each decided on its own.
+    Deciding,
+    /// With its own lane only.
+    Apart,
+    /// With nobody.
+    Alone,
+}
+
+/// The operations of the next plan.
+#[derive(Debug)]
+pub(super) struct Draft<T> {
+    pub mode: Mode,
+    pub operations: Vec<Operation>,
+    pub members: Vec<Member<T>>,
+    pub lanes: Vec<LaneIx>,
+}
+
+/// Takes the next plan's operations out of the lanes, `None` when no open lane has any.
+///
+/// With `apart_allowed` false, operations that have to be flushed apart are left waiting.
+pub(super) fn draft<T>(
+    ring: &mut VecDeque<LaneIx>,
+    lanes: &mut Lanes,
+    queue: &mut Queue<T>,
+    apart_allowed: bool,
+) -> Option<Draft<T>> {
+    let mut drafting = Drafting {
+        lanes,
+        queue,
+        company: None,
+        rows: 0,
+        draft: Draft {
+            mode: Mode::Merged,
+            operations: Vec::new(),
+            members: Vec::new(),
+            lanes: Vec::new(),
+        },
+        reopened: Vec::new(),
+    };
+    // Lanes in a row that gave nothing: when all have, the plan is as full as it gets.
+    let mut idle_turns = 0;
+    while idle_turns < ring.len() && !drafting.full() {
+        let Some(ix) = ring.pop_front() else { break };
+        if !drafting.lanes.get(ix).open() {
+            drafting.lanes.get_mut(ix).in_ring = false;
+            drafting.lanes.forget_if_idle(ix);
+            continue;
+        }
+        let turn = drafting.take_turn(ix, apart_allowed);
+        idle_turns = if turn.taken == 0 { idle_turns + 1 } else { 0 };
+        if turn.more {
+            ring.push_back(ix);
+        } else {
+            drafting.lanes.get_mut(ix).in_ring = false;
+        }
+        for other in std::mem::take(&mut drafting.reopened) {
+            let lane = drafting.lanes.get_mut(other);
+            if lane.open() && !lane.in_ring {
+                lane.in_ring = true;
+                ring.push_back(other);
+            }
+        }
+    }
+    let draft = drafting.draft;
+    (!draft.operations.is_empty()).then_some(draft)
+}
+
+struct Drafting<'a, T> {
+    lanes: &'a mut Lanes,
+    queue: &'a mut Queue<T>,
+    company: Option<Company>,
+    rows: usize,
+    draft: Draft<T>,
+    /// Lanes that lost their head to another lane's turn.
+    reopened: Vec<LaneIx>,
+}
+
+struct Turn {
+    taken: usize,
+    /// False when the lane is empty or its head waits for another lane.
+    more: bool,
+}
+
+impl<T> Drafting<'_, T> {
+    fn full(&self) -> bool {
+        let taken = self.draft.operations.len();
+        match self.company {
+            None => false,
+            Some(Company::Merged | Company::Deciding) => {
+                taken >= FLUSH_ORDERS_MAX || self.rows >= FLUSH_ROWS_MAX
+            }
+            // The lane had its turn.
+            Some(Company::Apart | Company::Alone) => true,
+        }
+    }
+
+    fn take_turn(&mut self, ix: LaneIx, apart_allowed: bool) -> Turn {
+        let mut taken = 0;
+        loop {
+            let lane = self.lanes.get(ix);
+            let Some(&slot) = lane.queue.front() else {
+                return Turn { taken, more: false };
+            };
+            let waiting = self.queue.get(slot).expect("what stands in an open lane waits");
+            let lanes = waiting.member.lanes.as_slice();
+            let at_all_heads = lanes.iter().all(|&other| {
+                let lane = self.lanes.get(other);
+                lane.open() && lane.queue.front().is_some_and(|head| head.arrival == slot.arrival)
+            });
+            if !at_all_heads {
+                return Turn { taken, more: false };
+            }
+            let company = self.company_of(waiting.member.attempts, lanes);
+            let width = waiting.operation.width();
+            let fits = match self.company {
+                None => apart_allowed || matches!(company, Company::Merged | Company::Deciding),
+                Some(Company::Alone) => false,
+                Some(current) => {
+                    company == current
+                        && taken < LANE_TURN_ORDERS_MAX
+                        && self.draft.operations.len() < FLUSH_ORDERS_MAX
+                        && self.rows + width <= FLUSH_ROWS_MAX
+                }
+            };
+            if !fits {
+                return Turn { taken, more: true };
+            }
+            self.company = Some(company);
+            self.draft.mode = match company {
+                Company::Merged => Mode::Merged,
+                Company::Deciding | Company::Apart | Company::Alone => Mode::Deciding,
+            };
+            self.rows += width;
+            self.take_head(ix);
+            taken += 1;
+        }
+    }
+
+    fn company_of(&self, attempts: u32, lanes: &[LaneIx]) -> Company {
+        let low = |lane: &Lane| lane.left.is_some_and(|left| left < lane.wanted);
+        if attempts >= ATTEMPTS_BEFORE_ALONE {
+            Company::Alone
+        } else if attempts >= ATTEMPTS_BEFORE_APART {
+            Company::Apart
+        } else if attempts > 0 || lanes.iter().any(|&ix| low(self.lanes.get(ix))) {
+            Company::Deciding
+        } else {
+            Company::Merged
+        }
+    }
+
+    fn take_head(&mut self, ix: LaneIx) {
+        let slot = self.lanes.get(ix).queue.front().copied().expect("the caller saw the head");
+        let waiting = self.queue.remove(slot).expect("what stands in an open lane waits");
+        let lanes = waiting.member.lanes.as_slice();
+        for (index, &other) in lanes.iter().enumerate() {
+            let lane = self.lanes.get_mut(other);
+            lane.queue.pop_front();
+            lane.wanted -= (-waiting.operation.change(index).delta).max(0);
+            if other != ix {
+                self.reopened.push(other);
+            }
+        }
+        // A lane's operations come in a row: comparing with the newest entry keeps this list short.
+        for &lane in lanes {
+            if self.draft.lanes.last() != Some(&lane) {
+                self.draft.lanes.push(lane);
+            }
+        }
+        self.draft.operations.push(waiting.operation);
+        self.draft.members.push(waiting.member);
+    }
+}
