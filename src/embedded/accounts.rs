@@ -52,6 +52,11 @@ impl Accounts {
         login(self.socket_options("root")).await
     }
 
+    /// Whether the server takes connections.
+    pub(super) async fn answers(&self) -> Result<(), sqlx::Error> {
+        self.login_admin().await?.close().await
+    }
+
     /// Makes sure that `hotrow` and its database are there and both ways in work.
     pub(super) async fn ensure(&self, log: &Path) -> Result<(), EmbeddedError> {
         if self.try_both_ways().await.is_ok() {

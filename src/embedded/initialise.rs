@@ -8,7 +8,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use super::data_dir::{
-    DataDir, close_to_others, create_private_directory, own_user_id, write_whole,
+    DataDir, close_to_others, create_private_directory, own_user_id, remove_if_there, write_whole,
 };
 use super::error::{EmbeddedError, file_error};
 use super::installation::{Flavor, Installation, option};
@@ -54,8 +54,10 @@ pub(super) async fn initialise(
         Flavor::MariaDb => {
             create_private_directory(&unfinished.join("mysql"))?;
             let script = write_bootstrap_script(data_dir, installation)?;
-            let script = File::open(&script).map_err(file_error("open", &script))?;
-            command.args(["--bootstrap", "--log-warnings=0"]).stdin(script)
+            let opened = File::open(&script).map_err(file_error("open", &script))?;
+            // The open handle is all that the server needs.
+            remove_if_there(&script)?;
+            command.args(["--bootstrap", "--log-warnings=0"]).stdin(opened)
         }
     };
     let program = installation.server().program();

@@ -135,8 +135,8 @@ async fn wait_until_ready(
         {
             return Ok(Some(status));
         }
-        match accounts.login_admin().await {
-            Ok(_) => return Ok(None),
+        match accounts.answers().await {
+            Ok(()) => return Ok(None),
             Err(reason) if started.elapsed() > START_LIMIT => {
                 return Err(not_ready(data_dir, &reason.to_string()));
             }

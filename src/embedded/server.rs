@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use sqlx::Row;
+use sqlx::{Connection, Row};
 use tokio::process::Child;
 
 use super::accounts::Accounts;
@@ -278,6 +278,7 @@ async fn ask_identity(accounts: &Accounts) -> Result<(String, u16), sqlx::Error>
     let mut admin = accounts.login_admin().await?;
     let row =
         sqlx::query("SELECT @@datadir, CAST(@@port AS UNSIGNED)").fetch_one(&mut admin).await?;
+    admin.close().await?;
     let port: u64 = row.try_get(1)?;
     Ok((row.try_get(0)?, u16::try_from(port).map_err(|error| sqlx::Error::Decode(error.into()))?))
 }
