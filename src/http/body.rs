@@ -1,0 +1,144 @@
+//! Reading request bodies: their type, their size, their time.
+
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::CONTENT_TYPE;
+
+use super::answer::Failure;
+use super::problem::Problem;
+
+/// The content types that a call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Media {
+    /// One JSON document.
+    Json,
+    /// One JSON document a line.
+    Ndjson,
+}
+
+/// The content type of a request that must be JSON.
+///
+/// # Errors
+/// [`Problem::Malformed`] without a body, [`Problem::UnsupportedMediaType`] for any other type.
+pub(super) fn expect_json(headers: &HeaderMap, body: &Incoming) -> Result<(), Problem> {
+    match media(headers) {
+        Some(Media::Json) => Ok(()),
+        Some(Media::Ndjson) => Err(Problem::UnsupportedMediaType("application/json")),
+        None => Err(no_type(body, "application/json")),
+    }
+}
+
+/// The content type of a batch.
+///
+/// # Errors
+/// [`Problem::Malformed`] without a body, [`Problem::UnsupportedMediaType`] for any other type.
+pub(super) fn expect_batch(headers: &HeaderMap, body: &Incoming) -> Result<Media, Problem> {
+    media(headers).ok_or_else(|| no_type(body, "application/json or application/x-ndjson"))
+}
+
+fn no_type(body: &Incoming, accepted: &'static str) -> Problem {
+    if body.is_end_stream() {
+        Problem::Malformed("the request has no body".to_owned())
+    } else {
+        Problem::UnsupportedMediaType(accepted)
+    }
+}
+
+fn media(headers: &HeaderMap) -> Option<Media> {
+    let value = headers.get(CONTENT_TYPE)?.as_bytes();
+    if value == b"application/json" {
+        return Some(Media::Json);
+    }
+    let mut parts = std::str::from_utf8(value).ok()?.split(';').map(str::trim);
+    let essence = parts.next()?;
+    let other_charset = |parameter: &str| {
+        parameter.split_once('=').is_some_and(|(name, value)| {
+            name.eq_ignore_ascii_case("charset")
+                && !value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        })
+    };
+    if parts.any(other_charset) {
+        None
+    } else if essence.eq_ignore_ascii_case("application/json") {
+        Some(Media::Json)
+    } else if essence.eq_ignore_ascii_case("application/x-ndjson") {
+        Some(Media::Ndjson)
+    } else {
+        None
+    }
+}
+
+/// Reads a body whole. One that says it is too large is refused before it is read.
+///
+/// # Errors
+/// [`Problem::BodyTooLarge`], [`Problem::Malformed`] when its framing is broken, and
+/// [`Failure::BodyTooSlow`].
+pub(super) async fn read(
+    body: Incoming,
+    bytes_max: usize,
+    time: Duration,
+) -> Result<Bytes, Failure> {
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(Problem::BodyTooLarge(bytes_max).into());
+    }
+    match tokio::time::timeout(time, collect(body, bytes_max)).await {
+        Ok(bytes) => Ok(bytes?),
+        Err(_elapsed) => Err(Failure::BodyTooSlow),
+    }
+}
+
+async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Problem> {
+    // Nearly every order arrives in one piece, which is then used as it lies.
+    let mut first = Bytes::new();
+    let mut whole: Vec<u8> = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::Malformed("the body broke off".to_owned()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len().max(whole.len()) + data.len() > bytes_max {
+            return Err(Problem::BodyTooLarge(bytes_max));
+        }
+        if first.is_empty() && whole.is_empty() {
+            first = data;
+        } else {
+            if whole.is_empty() {
+                whole.extend_from_slice(&first);
+            }
+            whole.extend_from_slice(&data);
+        }
+    }
+    Ok(if whole.is_empty() { first } else { whole.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_types_are_told_apart() {
+        let media_of =
+            |value: &str| media(&HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]));
+        for json in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+        ] {
+            assert_eq!(media_of(json), Some(Media::Json), "{json}");
+        }
+        assert_eq!(media_of("application/x-ndjson"), Some(Media::Ndjson));
+        for other in [
+            "application/json; charset=latin1",
+            "text/json",
+            "application/jsonx",
+            "application/problem+json",
+            "application/x-www-form-urlencoded",
+            "",
+        ] {
+            assert_eq!(media_of(other), None, "{other}");
+        }
+        assert_eq!(media(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,113 @@
+//! One connection: protocol, time limits, end.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, interval_at};
+
+use super::answer::Answer;
+use crate::limits::{HEAD_BYTES_MAX, HEADERS_MAX, STREAMS_MAX};
+
+/// How long a connection may go without a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// From being accepted to the first request's head.
+    pub(super) head: Duration,
+    /// Between one request and the next; noticed after one to two of these.
+    pub(super) idle: Duration,
+}
+
+/// Requests of one connection, to tell a quiet client from one that waits for its answer.
+#[derive(Default)]
+struct Activity {
+    started: AtomicU64,
+    ended: AtomicU64,
+}
+
+/// Counts a request as ended also when its handler is dropped.
+struct InFlight<'a>(&'a Activity);
+
+impl Activity {
+    fn start(&self) -> InFlight<'_> {
+        self.started.fetch_add(1, Ordering::Relaxed);
+        InFlight(self)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// The protocol settings of both listeners.
+pub(super) fn protocol() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    // hyper's own header timer costs an allocation and a timer a request; `serve` has one for the
+    // whole connection instead, which also covers the time before the protocol is known.
+    builder.http1().max_headers(HEADERS_MAX).max_buf_size(HEAD_BYTES_MAX as usize);
+    // The limits on streams that a client opens and resets stay at hyper's defaults.
+    builder.http2().max_concurrent_streams(STREAMS_MAX).max_header_list_size(HEAD_BYTES_MAX);
+    builder
+}
+
+/// Serves one connection to its end. `leave` turning true lets the requests in flight finish and
+/// then ends it. A handler's error ends it at once, without an answer.
+pub(super) async fn serve<H, F, E>(
+    builder: &Builder<TokioExecutor>,
+    stream: TcpStream,
+    patience: Patience,
+    mut leave: watch::Receiver<bool>,
+    handler: H,
+) where
+    H: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Result<Answer, E>> + Send + 'static,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    // Small answers must not wait for the acknowledgement of earlier ones.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let activity = Arc::new(Activity::default());
+    let service = service_fn(|request| {
+        let activity = Arc::clone(&activity);
+        let answer = handler(request);
+        async move {
+            let _in_flight = activity.start();
+            answer.await
+        }
+    });
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut look = interval_at(Instant::now() + patience.head, patience.idle);
+    let mut started_before = 0;
+    let mut leaving = false;
+    loop {
+        tokio::select! {
+            biased;
+            // How a client ends its connection is the client's affair.
+            _ended = connection.as_mut() => return,
+            _ = leave.wait_for(|leave| *leave), if !leaving => {
+                leaving = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            _ = look.tick() => {
+                let started = activity.started.load(Ordering::Relaxed);
+                let waiting = activity.ended.load(Ordering::Relaxed) < started;
+                if !waiting && started == started_before {
+                    return;
+                }
+                started_before = started;
+            }
+        }
+    }
+}

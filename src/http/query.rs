@@ -1,0 +1,133 @@
+//! Query strings. Unknown parameters are refused like unknown members.
+
+use super::problem::Problem;
+use crate::domain::{InvalidValue, Sku};
+use crate::limits::{LANES_TOP, LANES_TOP_MAX, STOCK_LIST_SKUS_MAX};
+
+/// `?sku=A&sku=B…[&fresh=…]`: the SKUs in the order asked, each once.
+///
+/// # Errors
+/// [`Problem::InvalidValue`] and [`Problem::Malformed`].
+pub(super) fn stock_list(query: Option<&str>) -> Result<Vec<Sku>, Problem> {
+    let mut skus = Vec::new();
+    for (name, value) in pairs(query) {
+        match &*name {
+            "sku" => skus.push(Sku::new(&value)?),
+            "fresh" => check_fresh(&value)?,
+            _ => return Err(unknown(&name)),
+        }
+        if skus.len() > STOCK_LIST_SKUS_MAX {
+            break;
+        }
+    }
+    if skus.is_empty() || skus.len() > STOCK_LIST_SKUS_MAX {
+        let problem = match skus.len() {
+            0 => format!("is missing; 1 to {STOCK_LIST_SKUS_MAX} are allowed"),
+            _ => format!("is there more than {STOCK_LIST_SKUS_MAX} times; send several requests"),
+        };
+        return Err(invalid("sku", problem));
+    }
+    let mut seen = std::collections::HashSet::with_capacity(skus.len());
+    skus.retain(|sku| seen.insert(sku.clone()));
+    Ok(skus)
+}
+
+/// `?fresh=true`. MySQL is the only source, so every read is fresh.
+///
+/// # Errors
+/// [`Problem::InvalidValue`] and [`Problem::Malformed`].
+pub(super) fn stock_read(query: Option<&str>) -> Result<(), Problem> {
+    for (name, value) in pairs(query) {
+        match &*name {
+            "fresh" => check_fresh(&value)?,
+            _ => return Err(unknown(&name)),
+        }
+    }
+    Ok(())
+}
+
+/// `?top=N`.
+///
+/// # Errors
+/// [`Problem::InvalidValue`] and [`Problem::Malformed`].
+pub(super) fn lanes(query: Option<&str>) -> Result<usize, Problem> {
+    let mut top = LANES_TOP;
+    for (name, value) in pairs(query) {
+        match &*name {
+            "top" => {
+                let number = value.parse().ok().filter(|top| (1..=LANES_TOP_MAX).contains(top));
+                let problem = format!("is not a number from 1 to {LANES_TOP_MAX}");
+                top = number.ok_or_else(|| invalid("top", problem))?;
+            }
+            _ => return Err(unknown(&name)),
+        }
+    }
+    Ok(top)
+}
+
+fn pairs(query: Option<&str>) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+}
+
+fn check_fresh(value: &str) -> Result<(), Problem> {
+    match value {
+        "true" | "false" => Ok(()),
+        _ => Err(invalid("fresh", "is neither true nor false".to_owned())),
+    }
+}
+
+fn invalid(field: &str, problem: String) -> Problem {
+    Problem::InvalidValue(InvalidValue { field: field.to_owned(), problem })
+}
+
+fn unknown(name: &str) -> Problem {
+    let name: String = name.chars().take(64).collect();
+    Problem::Malformed(format!("unknown query parameter {name:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(refused: Result<impl std::fmt::Debug, Problem>) -> String {
+        match refused {
+            Err(Problem::InvalidValue(invalid)) => invalid.field,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn skus_keep_their_order_and_come_once() {
+        let skus = stock_list(Some("sku=B&sku=A&fresh=true&sku=B&sku=a%3Ab")).unwrap();
+        assert_eq!(skus.iter().map(Sku::as_str).collect::<Vec<_>>(), ["B", "A", "a:b"]);
+    }
+
+    #[test]
+    fn one_to_a_thousand_skus() {
+        let query = |skus: usize| "sku=A&".repeat(skus);
+        assert!(stock_list(Some(&query(1_000))).is_ok());
+        assert_eq!(field(stock_list(Some(&query(1_001)))), "sku");
+        assert_eq!(field(stock_list(None)), "sku");
+        assert_eq!(field(stock_list(Some("sku="))), "sku");
+        assert_eq!(field(stock_list(Some("sku=%ff"))), "sku");
+    }
+
+    #[test]
+    fn other_parameters_and_values_are_refused() {
+        assert!(matches!(stock_list(Some("sku=A&skus=B")), Err(Problem::Malformed(_))));
+        assert!(matches!(stock_read(Some("freah=true")), Err(Problem::Malformed(_))));
+        assert_eq!(field(stock_read(Some("fresh=1"))), "fresh");
+        assert!(stock_read(Some("fresh=true")).is_ok());
+        assert!(stock_read(None).is_ok());
+    }
+
+    #[test]
+    fn top_is_bounded() {
+        assert_eq!(lanes(None).unwrap(), 20);
+        assert_eq!(lanes(Some("top=1000")).unwrap(), 1_000);
+        for bad in ["top=0", "top=1001", "top=-1", "top=x", "top=", "top=99999999999999999999"] {
+            assert_eq!(field(lanes(Some(bad))), "top", "{bad}");
+        }
+        assert!(matches!(lanes(Some("limit=5")), Err(Problem::Malformed(_))));
+    }
+}

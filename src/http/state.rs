@@ -1,0 +1,132 @@
+//! What every request of one server shares, and the way of a request to its handler.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::{Request, Version};
+use tokio::sync::Semaphore;
+
+use super::access::Access;
+use super::answer::{self, Answer, Failure, Outcome};
+use super::problem::Problem;
+use super::route::{AdminRoute, OrdersRoute};
+use super::{admin, batch, orders, stock};
+use crate::lane::Lanes;
+use crate::limits::BATCH_REQUESTS_MAX;
+use crate::store::StoreError;
+use crate::store::mysql::Desk;
+use crate::telemetry::metrics::Metrics;
+
+/// What every request of one server shares.
+pub(super) struct State {
+    pub(super) lanes: Lanes,
+    pub(super) desk: Desk,
+    pub(super) metrics: Metrics,
+    pub(super) access: Access,
+    /// A permit for each batch in memory.
+    pub(super) batches: Semaphore,
+    draining: AtomicBool,
+}
+
+/// The body did not arrive in time; whoever gets this closes the connection.
+#[derive(Debug, thiserror::Error)]
+#[error("the body did not arrive in time")]
+pub(super) struct BodyTooSlow;
+
+impl State {
+    pub(super) fn new(lanes: Lanes, desk: Desk, metrics: Metrics, access: Access) -> Self {
+        Self {
+            lanes,
+            desk,
+            metrics,
+            access,
+            batches: Semaphore::new(BATCH_REQUESTS_MAX),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on every request of the orders listener is refused.
+    pub(super) fn start_draining(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    pub(super) fn draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// The problem for a store that did nothing; the reason goes to the log, not to the caller.
+    pub(super) fn database_unavailable(&self, doing: &str, error: &StoreError) -> Problem {
+        // An outage meets every request; the lanes log it once.
+        tracing::debug!(%error, "{doing} failed; answered database-unavailable");
+        Problem::DatabaseUnavailable
+    }
+
+    /// Answers one request of the orders listener.
+    pub(super) async fn answer_orders(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Answer, BodyTooSlow> {
+        let version = request.version();
+        let outcome = self.dispatch_orders(request).await;
+        self.finish(version, outcome)
+    }
+
+    /// Answers one request of the admin listener.
+    pub(super) async fn answer_admin(
+        &self,
+        request: Request<Incoming>,
+    ) -> Result<Answer, BodyTooSlow> {
+        let version = request.version();
+        let outcome = self.dispatch_admin(&request).await;
+        self.finish(version, outcome)
+    }
+
+    async fn dispatch_orders(&self, request: Request<Incoming>) -> Outcome {
+        if self.draining() {
+            return Err(Problem::Draining.into());
+        }
+        // Cheap to clone, and the body can then be given away while the path is in use.
+        let uri = request.uri().clone();
+        let route = OrdersRoute::of(request.method(), uri.path())?;
+        let caller = self.access.admit(request.headers(), route.role())?;
+        match route {
+            OrdersRoute::Take => orders::take(self, caller, request).await,
+            OrdersRoute::TakeBatch => batch::take(self, caller, request).await,
+            OrdersRoute::ReadOrder(id) => orders::read_one(self, id).await,
+            OrdersRoute::Confirm(id) => orders::confirm(self, id, request).await,
+            OrdersRoute::Cancel(id) => orders::cancel(self, caller, id, request).await,
+            OrdersRoute::ListStock => stock::list(self, uri.query()).await,
+            OrdersRoute::ReadStock(sku) => stock::read_one(self, sku, uri.query()).await,
+            OrdersRoute::OpenStock(sku) => stock::open(self, sku, request).await,
+            OrdersRoute::Adjust(sku) => stock::adjust(self, sku, request).await,
+        }
+    }
+
+    async fn dispatch_admin(&self, request: &Request<Incoming>) -> Outcome {
+        let route = AdminRoute::of(request.method(), request.uri().path())?;
+        if let Some(role) = route.role() {
+            self.access.admit(request.headers(), role)?;
+        }
+        match route {
+            AdminRoute::LivePage => Ok(admin::live_page()),
+            AdminRoute::Health => Ok(admin::health()),
+            AdminRoute::Readiness => admin::readiness(self).await,
+            AdminRoute::Metrics => Ok(admin::metrics(self)),
+            AdminRoute::Lanes => admin::lanes(self, request.uri().query()).await,
+        }
+    }
+
+    fn finish(&self, version: Version, outcome: Outcome) -> Result<Answer, BodyTooSlow> {
+        let mut answer = match outcome {
+            Ok(answer) => answer,
+            Err(Failure::Problem(problem)) => answer::problem(&problem),
+            Err(Failure::BodyTooSlow) => return Err(BodyTooSlow),
+        };
+        self.metrics.http_answer(answer.status().as_u16());
+        if self.draining() && version < Version::HTTP_2 {
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(answer)
+    }
+}

@@ -1,0 +1,81 @@
+//! Stock: opening, reading, adjusting.
+
+use std::collections::HashMap;
+
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+
+use super::answer::{self, Failure, Outcome};
+use super::problem::Problem;
+use super::state::State;
+use super::verdict::settle;
+use super::wire::{self, AdjustmentAnswer, AdjustmentBody, StockAnswer, StockBody};
+use super::{body, orders, query, route};
+use crate::domain::{Operation, Sku};
+use crate::store::{StockOpening, StockRecord, StoreError};
+
+/// `PUT /v1/stock/{sku}`
+pub(super) async fn open(state: &State, sku: &str, request: Request<Incoming>) -> Outcome {
+    let sku = route::sku(sku)?;
+    body::expect_json(request.headers(), request.body())?;
+    let json = orders::read(request.into_body()).await?;
+    let available = wire::parse::<StockBody>(&json)?.into_available()?;
+    let status = match state.desk.open_stock(sku.clone(), available).await {
+        Ok(StockOpening::Created) => StatusCode::CREATED,
+        Ok(StockOpening::Same) => StatusCode::OK,
+        Ok(StockOpening::OpenedOtherwise { opening }) => {
+            return Err(Problem::SkuExists(opening).into());
+        }
+        Err(error @ StoreError::Unavailable(_)) => {
+            return Err(state.database_unavailable("opening stock", &error).into());
+        }
+        Err(StoreError::OutcomeUnknown(_)) => return Err(Problem::StockOutcomeUnknown(sku).into()),
+    };
+    // The stock is open now; "not executed" would be a lie, whatever happens to the read.
+    let Ok(records) = state.desk.stock(vec![sku.clone()]).await else {
+        return Err(Problem::StockOutcomeUnknown(sku).into());
+    };
+    let record = records.first().ok_or(Problem::StockOutcomeUnknown(sku))?;
+    Ok(answer::json(status, wire::render(&StockAnswer::from(record))))
+}
+
+/// `GET /v1/stock/{sku}`
+pub(super) async fn read_one(state: &State, sku: &str, query: Option<&str>) -> Outcome {
+    let sku = route::sku(sku)?;
+    query::stock_read(query)?;
+    let records = look_up(state, vec![sku.clone()]).await?;
+    let record = records.first().ok_or(Problem::UnknownSku(sku))?;
+    Ok(answer::json(StatusCode::OK, wire::render(&StockAnswer::from(record))))
+}
+
+/// `GET /v1/stock?sku=A&sku=B…`: each SKU once, in the order asked.
+pub(super) async fn list(state: &State, query: Option<&str>) -> Outcome {
+    let skus = query::stock_list(query)?;
+    let records = look_up(state, skus.clone()).await?;
+    let found: HashMap<&Sku, &StockRecord> =
+        records.iter().map(|record| (&record.sku, record)).collect();
+    let answers = skus
+        .iter()
+        .map(|sku| match found.get(sku) {
+            Some(record) => Ok(StockAnswer::from(*record)),
+            None => Err(Problem::UnknownSku(sku.clone())),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(answer::json(StatusCode::OK, wire::render(&answers)))
+}
+
+async fn look_up(state: &State, skus: Vec<Sku>) -> Result<Vec<StockRecord>, Failure> {
+    let records = state.desk.stock(skus).await;
+    Ok(records.map_err(|error| state.database_unavailable("reading stock", &error))?)
+}
+
+/// `POST /v1/stock/{sku}/adjustments`
+pub(super) async fn adjust(state: &State, sku: &str, request: Request<Incoming>) -> Outcome {
+    let sku = route::sku(sku)?;
+    body::expect_json(request.headers(), request.body())?;
+    let json = orders::read(request.into_body()).await?;
+    let adjustment = wire::parse::<AdjustmentBody<'_>>(&json)?.into_adjustment(sku)?;
+    let verdict = state.lanes.submit(Operation::Adjust(adjustment.clone())).await;
+    let done = settle(&adjustment.id, "delta", verdict)?;
+    Ok(answer::done(done.replayed, wire::render(&AdjustmentAnswer::new(&adjustment, done.at))))
+}

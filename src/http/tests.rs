@@ -1,0 +1,5 @@
+//! The layer's behaviour towards clients, without a database.
+
+mod bad_bodies;
+mod connections;
+mod problems;

@@ -1,0 +1,291 @@
+//! Answer bodies.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::{Adjustment, Line, Order, OrderStatus, Shortfall, Timestamp};
+use crate::lane::LaneReport;
+use crate::store::StockRecord;
+
+/// An order, alone or as the success of a batch member, which carries its status code along.
+#[derive(Serialize)]
+pub(in crate::http) struct OrderAnswer<'a> {
+    order_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_status: Option<u16>,
+    status: &'static str,
+    #[serde(serialize_with = "lines")]
+    lines: &'a [Line],
+    created_at: Rfc3339,
+}
+
+impl<'a> OrderAnswer<'a> {
+    pub(in crate::http) fn new(order: &'a Order, status: OrderStatus, at: Timestamp) -> Self {
+        Self {
+            order_id: order.id().as_str(),
+            http_status: None,
+            status: status_name(status),
+            lines: order.lines(),
+            created_at: Rfc3339(at),
+        }
+    }
+
+    pub(in crate::http) fn with_http_status(mut self, http_status: u16) -> Self {
+        self.http_status = Some(http_status);
+        self
+    }
+}
+
+/// The name of an order's status in the contract.
+fn status_name(status: OrderStatus) -> &'static str {
+    match status {
+        OrderStatus::Deducted => "deducted",
+        OrderStatus::Cancelled => "cancelled",
+    }
+}
+
+fn lines<S: Serializer>(lines: &[Line], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct LineAnswer<'a> {
+        sku: &'a str,
+        quantity: i64,
+    }
+    serializer.collect_seq(
+        lines
+            .iter()
+            .map(|line| LineAnswer { sku: line.sku.as_str(), quantity: line.quantity.units() }),
+    )
+}
+
+/// An adjustment that is done.
+#[derive(Serialize)]
+pub(in crate::http) struct AdjustmentAnswer<'a> {
+    adjustment_id: &'a str,
+    sku: &'a str,
+    delta: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    created_at: Rfc3339,
+}
+
+impl<'a> AdjustmentAnswer<'a> {
+    pub(in crate::http) fn new(adjustment: &'a Adjustment, at: Timestamp) -> Self {
+        Self {
+            adjustment_id: adjustment.id.as_str(),
+            sku: adjustment.sku.as_str(),
+            delta: adjustment.delta.units(),
+            reason: adjustment.reason.as_ref().map(|reason| reason.as_str()),
+            created_at: Rfc3339(at),
+        }
+    }
+}
+
+/// The stock of one SKU.
+#[derive(Serialize)]
+pub(in crate::http) struct StockAnswer<'a> {
+    sku: &'a str,
+    available: i64,
+    held: i64,
+    version: u64,
+    source: &'static str,
+    as_of: Rfc3339,
+}
+
+impl<'a> From<&'a StockRecord> for StockAnswer<'a> {
+    fn from(record: &'a StockRecord) -> Self {
+        Self {
+            sku: record.sku.as_str(),
+            available: record.available,
+            held: record.held,
+            version: record.version,
+            source: "mysql",
+            as_of: Rfc3339(record.as_of),
+        }
+    }
+}
+
+/// One lane.
+#[derive(Serialize)]
+pub(in crate::http) struct LaneAnswer<'a> {
+    sku: &'a str,
+    depth: usize,
+    in_flight: usize,
+    merged_per_flush: f64,
+    last_available: Option<i64>,
+}
+
+impl<'a> From<&'a LaneReport> for LaneAnswer<'a> {
+    fn from(lane: &'a LaneReport) -> Self {
+        Self {
+            sku: lane.sku.as_str(),
+            depth: lane.depth,
+            in_flight: lane.in_flight,
+            merged_per_flush: lane.merged_per_flush,
+            last_available: lane.last_available,
+        }
+    }
+}
+
+/// Whether orders can be taken; what could not be read is left out.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct ReadinessAnswer {
+    pub(in crate::http) ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) durability: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) server_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) writable: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::http) migrations_current: Option<bool>,
+    pub(in crate::http) draining: bool,
+    pub(in crate::http) settings: BTreeMap<String, String>,
+    pub(in crate::http) reasons: Vec<&'static str>,
+}
+
+/// RFC 9457. A type of our own rather than the crate `problem_details`: that one holds title and
+/// detail as owned strings and the type as a parsed URI, some 300 bytes and three allocations for
+/// an answer that a sold-out lane gives as often as a success.
+#[derive(Serialize)]
+pub(in crate::http) struct ProblemBody<'a> {
+    pub(in crate::http) r#type: &'static str,
+    pub(in crate::http) title: &'static str,
+    pub(in crate::http) status: u16,
+    pub(in crate::http) detail: &'a str,
+    #[serde(flatten)]
+    pub(in crate::http) members: ProblemMembers<'a>,
+}
+
+/// The members that a problem has of its own.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(in crate::http) enum ProblemMembers<'a> {
+    None {},
+    Field { field: &'a str },
+    Sku { sku: &'a str },
+    OrderId { order_id: &'a str },
+    Shortfalls { order_id: &'a str, lines: Vec<ShortLine<'a>> },
+    OrderStatus { order_status: &'static str },
+    Limit { limit: &'static str, limit_value: usize },
+    Readiness(&'a ReadinessAnswer),
+}
+
+impl ProblemMembers<'_> {
+    pub(in crate::http) fn order_status(status: OrderStatus) -> Self {
+        Self::OrderStatus { order_status: status_name(status) }
+    }
+
+    /// The order id, where it is one of the members.
+    fn order_id(&self) -> Option<&str> {
+        match self {
+            Self::OrderId { order_id } | Self::Shortfalls { order_id, .. } => Some(order_id),
+            Self::None {}
+            | Self::Field { .. }
+            | Self::Sku { .. }
+            | Self::OrderStatus { .. }
+            | Self::Limit { .. }
+            | Self::Readiness(_) => None,
+        }
+    }
+}
+
+/// One line that fell short.
+#[derive(Serialize)]
+pub(in crate::http) struct ShortLine<'a> {
+    sku: &'a str,
+    requested: i64,
+    available: i64,
+}
+
+impl<'a> From<&'a Shortfall> for ShortLine<'a> {
+    fn from(short: &'a Shortfall) -> Self {
+        Self { sku: short.sku.as_str(), requested: short.requested, available: short.available }
+    }
+}
+
+/// A batch member that got no success.
+#[derive(Serialize)]
+pub(in crate::http) struct MemberProblem<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_id: Option<&'a str>,
+    http_status: u16,
+    #[serde(flatten)]
+    problem: ProblemBody<'a>,
+}
+
+impl<'a> MemberProblem<'a> {
+    /// `order_id` is the member's, when it could be read.
+    pub(in crate::http) fn new(order_id: Option<&'a str>, problem: ProblemBody<'a>) -> Self {
+        let already_named = problem.members.order_id().is_some();
+        Self { order_id: order_id.filter(|_| !already_named), http_status: problem.status, problem }
+    }
+}
+
+/// A time as RFC 3339 in UTC with microseconds.
+struct Rfc3339(Timestamp);
+
+impl Serialize for Rfc3339 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The database's times end with the year 9999, as jiff's do, which stops a day earlier.
+        let time =
+            jiff::Timestamp::from_microsecond(self.0.micros()).unwrap_or(jiff::Timestamp::MAX);
+        serializer.collect_str(&format_args!("{time:.6}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{OrderId, Quantity, Sku};
+
+    fn order() -> Order {
+        let line = |sku: &str, units| Line {
+            sku: Sku::new(sku).unwrap(),
+            quantity: Quantity::new(units).unwrap(),
+        };
+        let id = OrderId::new("order_id", "o-1").unwrap();
+        Order::new(id, vec![line("b", 1), line("a", 2)]).unwrap()
+    }
+
+    #[test]
+    fn an_order_has_exactly_the_members_of_the_contract() {
+        let order = order();
+        let answer =
+            OrderAnswer::new(&order, OrderStatus::Deducted, Timestamp::from_micros(1_000_000));
+        assert_eq!(
+            serde_json::to_string(&answer).unwrap(),
+            r#"{"order_id":"o-1","status":"deducted","lines":[{"sku":"a","quantity":2},{"sku":"b","quantity":1}],"created_at":"1970-01-01T00:00:01.000000Z"}"#
+        );
+        let member = serde_json::to_value(answer.with_http_status(201)).unwrap();
+        assert_eq!(member["http_status"], 201);
+    }
+
+    #[test]
+    fn times_have_six_digits_and_a_z_and_no_time_panics() {
+        let text =
+            |micros| serde_json::to_string(&Rfc3339(Timestamp::from_micros(micros))).unwrap();
+        assert_eq!(text(1_795_363_200_123_456), r#""2026-11-22T16:00:00.123456Z""#);
+        assert_eq!(text(1), r#""1970-01-01T00:00:00.000001Z""#);
+        text(i64::MAX);
+        text(i64::MIN);
+    }
+
+    #[test]
+    fn a_member_problem_names_its_order_once() {
+        let body = |members| ProblemBody {
+            r#type: "/problems/insufficient-stock",
+            title: "t",
+            status: 409,
+            detail: "d",
+            members,
+        };
+        let members = ProblemMembers::Shortfalls { order_id: "o-1", lines: Vec::new() };
+        let text = serde_json::to_string(&MemberProblem::new(Some("o-1"), body(members))).unwrap();
+        assert_eq!(text.matches("order_id").count(), 1, "{text}");
+        let members = ProblemMembers::None {};
+        let text = serde_json::to_string(&MemberProblem::new(Some("o-1"), body(members))).unwrap();
+        assert_eq!(text.matches("order_id").count(), 1, "{text}");
+        assert!(text.contains(r#""http_status":409"#), "{text}");
+    }
+}

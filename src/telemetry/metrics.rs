@@ -1,0 +1,472 @@
+//! Every metric of the product, one function an event.
+//!
+//! Label sets are closed: no SKU, buyer or order id is ever a label, since an outsider could then
+//! grow the memory of whoever stores the series. Handles are resolved once, here.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+type Labels = Vec<(&'static str, &'static str)>;
+
+/// An enum whose variants are the values of a label.
+macro_rules! label {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl $name {
+            /// Every value, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The value as the label has it.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+label! {
+    /// What an operation was answered.
+    VerdictKind {
+        /// Committed now.
+        Done = "done",
+        /// Committed by an earlier try.
+        Replayed = "replayed",
+        /// Refused for lack of stock.
+        InsufficientStock = "insufficient_stock",
+        /// Refused: no such SKU.
+        UnknownSku = "unknown_sku",
+        /// Refused: the id is known with other content.
+        Mismatch = "mismatch",
+        /// Refused for another reason.
+        OtherRefusal = "other_refusal",
+        /// Not executed: its lane is full.
+        OverloadedLane = "overloaded_lane",
+        /// Not executed: the process is full.
+        OverloadedProcess = "overloaded_process",
+        /// Not executed: the database cannot be used.
+        DatabaseUnavailable = "database_unavailable",
+        /// Not executed: the process is shutting down.
+        Draining = "draining",
+        /// Committed or not, nobody could tell in time.
+        Unknown = "unknown",
+    }
+}
+
+label! {
+    /// How a flush was run.
+    FlushMode {
+        /// One guarded update a SKU, without reading first.
+        Merged = "merged",
+        /// Rows locked and read, every order decided in memory.
+        Deciding = "deciding",
+    }
+}
+
+label! {
+    /// How a flush ended.
+    FlushOutcome {
+        /// Its orders are committed.
+        Committed = "committed",
+        /// Every order was refused or known: there was nothing to write.
+        NothingToWrite = "nothing_to_write",
+        /// Rolled back: an id is in the ledger already.
+        Duplicate = "duplicate",
+        /// Rolled back: a guarded update did not match its row.
+        Guard = "guard",
+        /// Rolled back: another session held a lock for too long.
+        LockWait = "lock_wait",
+        /// Rolled back by the server: deadlock or serialization failure.
+        Conflict = "conflict",
+        /// The connection was lost before the commit was sent.
+        Lost = "lost",
+        /// The server refuses writes.
+        NotWritable = "not_writable",
+        /// The server refused a statement for a reason that this build does not expect.
+        Statement = "statement",
+        /// The commit was sent and its answer lost.
+        CommitUnknown = "commit_unknown",
+    }
+}
+
+impl FlushOutcome {
+    fn sent_commit(self) -> bool {
+        match self {
+            Self::Committed | Self::CommitUnknown => true,
+            Self::NothingToWrite
+            | Self::Duplicate
+            | Self::Guard
+            | Self::LockWait
+            | Self::Conflict
+            | Self::Lost
+            | Self::NotWritable
+            | Self::Statement => false,
+        }
+    }
+}
+
+label! {
+    /// How the search for a lost commit ended.
+    ResolutionOutcome {
+        /// The first commit had landed.
+        Landed = "landed",
+        /// It had not; the orders were executed now or decided anew.
+        NotLanded = "not_landed",
+        /// Nobody could tell in time.
+        GaveUp = "gave_up",
+    }
+}
+
+label! {
+    /// The two HTTP listeners.
+    ListenerName {
+        /// Orders and stock.
+        Orders = "orders",
+        /// Health, metrics, lanes.
+        Admin = "admin",
+    }
+}
+
+label! {
+    /// The status codes that the contract knows.
+    AnswerStatus {
+        /// 200.
+        Ok = "200",
+        /// 201.
+        Created = "201",
+        /// 400.
+        MalformedRequest = "400",
+        /// 401.
+        Unauthorized = "401",
+        /// 403.
+        Forbidden = "403",
+        /// 404.
+        NotFound = "404",
+        /// 405.
+        MethodNotAllowed = "405",
+        /// 409.
+        Conflict = "409",
+        /// 413.
+        TooLarge = "413",
+        /// 415.
+        UnsupportedMediaType = "415",
+        /// 422.
+        InvalidValue = "422",
+        /// 429.
+        RateLimited = "429",
+        /// 503.
+        Unavailable = "503",
+        /// 504.
+        OutcomeUnknown = "504",
+        /// Anything else; stays 0 as long as the contract is kept.
+        Other = "other",
+    }
+}
+
+/// The handle through which events are counted. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    verdicts: Vec<Counter>,
+    process_depth: Gauge,
+    lanes_active: Gauge,
+    flushes: Vec<Vec<Counter>>,
+    flush_orders: Histogram,
+    flush_skus: Histogram,
+    execute_seconds: Histogram,
+    commit_seconds: Histogram,
+    resolutions: Vec<Counter>,
+    database_connections: Gauge,
+    durability: Family<Labels, Gauge>,
+    http_answers: Vec<Counter>,
+    http_connections: Vec<Gauge>,
+}
+
+impl Metrics {
+    /// All metrics at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("hotrow");
+        let build: Info<Labels> = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The version of this process", build);
+
+        let verdicts: Family<Labels, Counter> = Family::default();
+        registry.register("verdicts", "Operations answered, by verdict", verdicts.clone());
+        let flushes: Family<Labels, Counter> = Family::default();
+        registry.register("flushes", "Transactions tried, by mode and outcome", flushes.clone());
+        let resolutions: Family<Labels, Counter> = Family::default();
+        registry.register(
+            "commit_resolutions",
+            "Lost commits looked into, by what was found",
+            resolutions.clone(),
+        );
+        let http_answers: Family<Labels, Counter> = Family::default();
+        registry.register("http_answers", "HTTP answers, by status", http_answers.clone());
+        let http_connections: Family<Labels, Gauge> = Family::default();
+        registry.register(
+            "http_connections",
+            "HTTP connections open, by listener",
+            http_connections.clone(),
+        );
+        let durability: Family<Labels, Gauge> = Family::default();
+        registry.register(
+            "durability",
+            "1 for the class of durability read from the server's settings",
+            durability.clone(),
+        );
+        let gauge = |registry: &mut Registry, name: &str, help: &str| {
+            let gauge = Gauge::<i64>::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let size = |registry: &mut Registry, name: &str, help: &str| {
+            let histogram = Histogram::new(exponential_buckets(1.0, 2.0, 13));
+            registry.register(name, help, histogram.clone());
+            histogram
+        };
+        let time = |registry: &mut Registry, name: &str, help: &str| {
+            let histogram = Histogram::new(exponential_buckets(0.0001, 2.0, 18));
+            registry.register_with_unit(name, help, Unit::Seconds, histogram.clone());
+            histogram
+        };
+        let each = |family: &Family<Labels, Counter>, label, names: &mut dyn Iterator<Item = _>| {
+            names.map(|name| family.get_or_create_owned(&vec![(label, name)])).collect()
+        };
+        Self(Arc::new(Inner {
+            verdicts: each(
+                &verdicts,
+                "verdict",
+                &mut VerdictKind::ALL.iter().map(|kind| kind.name()),
+            ),
+            process_depth: gauge(
+                &mut registry,
+                "process_depth",
+                "Operations accepted and not yet answered",
+            ),
+            lanes_active: gauge(&mut registry, "lanes_active", "Lanes with work"),
+            flushes: FlushMode::ALL
+                .iter()
+                .map(|mode| {
+                    let labels = |outcome: &FlushOutcome| {
+                        vec![("mode", mode.name()), ("outcome", outcome.name())]
+                    };
+                    let counter = |outcome| flushes.get_or_create_owned(&labels(outcome));
+                    FlushOutcome::ALL.iter().map(counter).collect()
+                })
+                .collect(),
+            flush_orders: size(&mut registry, "flush_orders", "Operations in one transaction"),
+            flush_skus: size(&mut registry, "flush_skus", "SKUs in one transaction"),
+            execute_seconds: time(
+                &mut registry,
+                "flush_execute",
+                "Time of a transaction's statements before COMMIT",
+            ),
+            commit_seconds: time(&mut registry, "commit", "Time of COMMIT, where it was sent"),
+            resolutions: each(
+                &resolutions,
+                "outcome",
+                &mut ResolutionOutcome::ALL.iter().map(|outcome| outcome.name()),
+            ),
+            database_connections: gauge(
+                &mut registry,
+                "database_connections",
+                "Connections to the database that can carry a flush",
+            ),
+            durability,
+            http_answers: each(
+                &http_answers,
+                "status",
+                &mut AnswerStatus::ALL.iter().map(|status| status.name()),
+            ),
+            http_connections: ListenerName::ALL
+                .iter()
+                .map(|name| http_connections.get_or_create_owned(&vec![("listener", name.name())]))
+                .collect(),
+            registry,
+        }))
+    }
+
+    /// `count` operations got this verdict.
+    pub fn verdicts(&self, kind: VerdictKind, count: u64) {
+        self.0.verdicts[kind as usize].inc_by(count);
+    }
+
+    /// This many operations are accepted and not yet answered.
+    pub fn process_depth(&self, operations: usize) {
+        self.0.process_depth.set(saturate(operations));
+    }
+
+    /// This many lanes have work.
+    pub fn lanes_active(&self, lanes: usize) {
+        self.0.lanes_active.set(saturate(lanes));
+    }
+
+    /// One transaction ended. `commit` is observed only where COMMIT was sent.
+    pub fn flush(
+        &self,
+        mode: FlushMode,
+        outcome: FlushOutcome,
+        orders: usize,
+        skus: usize,
+        execute: Duration,
+        commit: Duration,
+    ) {
+        let inner = &*self.0;
+        inner.flushes[mode as usize][outcome as usize].inc();
+        inner.flush_orders.observe(orders as f64);
+        inner.flush_skus.observe(skus as f64);
+        inner.execute_seconds.observe(execute.as_secs_f64());
+        if outcome.sent_commit() {
+            inner.commit_seconds.observe(commit.as_secs_f64());
+        }
+    }
+
+    /// The search for one lost commit ended.
+    pub fn resolution(&self, outcome: ResolutionOutcome) {
+        self.0.resolutions[outcome as usize].inc();
+    }
+
+    /// This many database connections can carry a flush.
+    pub fn connections(&self, open: usize) {
+        self.0.database_connections.set(saturate(open));
+    }
+
+    /// The class of durability that was read from the server; one of a fixed set of names.
+    pub fn durability(&self, class: &'static str) {
+        self.0.durability.clear();
+        self.0.durability.get_or_create(&vec![("class", class)]).set(1);
+    }
+
+    /// One HTTP request was answered with this status code.
+    pub fn http_answer(&self, status: u16) {
+        let status = match status {
+            200 => AnswerStatus::Ok,
+            201 => AnswerStatus::Created,
+            400 => AnswerStatus::MalformedRequest,
+            401 => AnswerStatus::Unauthorized,
+            403 => AnswerStatus::Forbidden,
+            404 => AnswerStatus::NotFound,
+            405 => AnswerStatus::MethodNotAllowed,
+            409 => AnswerStatus::Conflict,
+            413 => AnswerStatus::TooLarge,
+            415 => AnswerStatus::UnsupportedMediaType,
+            422 => AnswerStatus::InvalidValue,
+            429 => AnswerStatus::RateLimited,
+            503 => AnswerStatus::Unavailable,
+            504 => AnswerStatus::OutcomeUnknown,
+            _ => AnswerStatus::Other,
+        };
+        self.0.http_answers[status as usize].inc();
+    }
+
+    /// A listener accepted a connection.
+    pub fn http_connection_opened(&self, listener: ListenerName) {
+        self.0.http_connections[listener as usize].inc();
+    }
+
+    /// A connection of a listener ended.
+    pub fn http_connection_closed(&self, listener: ListenerName) {
+        self.0.http_connections[listener as usize].dec();
+    }
+
+    /// Everything as OpenMetrics text, version 1.0.0.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut text = String::with_capacity(16 * 1024);
+        encode(&mut text, &self.0.registry).expect("writing to a string cannot fail");
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics")
+    }
+}
+
+fn saturate(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(metrics: &Metrics, start: &str) -> String {
+        let text = metrics.encode();
+        let found = text.lines().find(|line| line.starts_with(start));
+        found.unwrap_or_else(|| panic!("no line {start:?} in\n{text}")).to_owned()
+    }
+
+    #[test]
+    fn every_series_is_there_before_the_first_event() {
+        let metrics = Metrics::new();
+        for kind in VerdictKind::ALL {
+            let start = format!("hotrow_verdicts_total{{verdict=\"{}\"}} ", kind.name());
+            assert!(line(&metrics, &start).ends_with(" 0"));
+        }
+        assert!(metrics.encode().ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn events_reach_their_series() {
+        let metrics = Metrics::new();
+        metrics.verdicts(VerdictKind::Replayed, 7);
+        metrics.process_depth(3);
+        metrics.http_answer(409);
+        metrics.http_answer(500);
+        metrics.resolution(ResolutionOutcome::GaveUp);
+        metrics.http_connection_opened(ListenerName::Admin);
+        for expected in [
+            "hotrow_verdicts_total{verdict=\"replayed\"} 7",
+            "hotrow_process_depth 3",
+            "hotrow_http_answers_total{status=\"409\"} 1",
+            "hotrow_http_answers_total{status=\"other\"} 1",
+            "hotrow_commit_resolutions_total{outcome=\"gave_up\"} 1",
+            "hotrow_http_connections{listener=\"admin\"} 1",
+        ] {
+            assert_eq!(line(&metrics, expected), expected);
+        }
+    }
+
+    #[test]
+    fn a_commit_that_was_never_sent_is_not_timed() {
+        let metrics = Metrics::new();
+        let (execute, commit) = (Duration::from_millis(1), Duration::from_millis(2));
+        metrics.flush(FlushMode::Merged, FlushOutcome::Guard, 5, 2, execute, Duration::ZERO);
+        metrics.flush(FlushMode::Merged, FlushOutcome::Committed, 5, 2, execute, commit);
+        line(&metrics, "hotrow_flush_execute_seconds_count 2");
+        line(&metrics, "hotrow_commit_seconds_count 1");
+        line(&metrics, "hotrow_flush_orders_sum 10");
+        line(&metrics, "hotrow_flushes_total{mode=\"merged\",outcome=\"guard\"} 1");
+    }
+
+    #[test]
+    fn only_the_current_durability_class_is_shown() {
+        let metrics = Metrics::new();
+        metrics.durability("weak");
+        metrics.durability("power-loss");
+        line(&metrics, "hotrow_durability{class=\"power-loss\"} 1");
+        assert!(!metrics.encode().contains("class=\"weak\""));
+    }
+}
