@@ -1,14 +1,114 @@
 //! The lanes: where operations wait, are merged, flushed and answered.
+//!
+//! One engine thread runs the [`Combiner`](crate::engine::Combiner) and the flush connections side by
+//! side, so that a plan, its execution and its commit cost no change of thread. Callers put operations
+//! into one bounded queue and are answered through tickets, a flush at a time.
 
+mod crew;
+mod engine_thread;
+mod tally;
 mod ticket;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, TrySendError};
+use tokio::sync::{Notify, oneshot, watch};
 
 pub use ticket::{BatchTicket, Ticket};
 
-use crate::domain::{Operation, Sku};
+use crate::domain::{LimitKind, NotExecuted, Operation, Sku, Verdict};
+use crate::limits;
+use crate::store::mysql::{Address, FlushTiming, MigrateError, register_instance};
+use crate::telemetry::metrics::{Metrics, VerdictKind};
+use ticket::{Reply, batch_ticket, ticket};
+
+/// The bounds of the lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LanesConfig {
+    /// Operations that may wait in one lane.
+    pub lane_depth_max: usize,
+    /// Operations that may be accepted and not yet answered, over all lanes.
+    pub process_depth_max: usize,
+    /// Flushes that may be in the air, each on a connection of its own.
+    pub connections: usize,
+    /// How long an operation may take before it is answered, known or not.
+    pub order_deadline: Duration,
+}
+
+impl Default for LanesConfig {
+    fn default() -> Self {
+        Self {
+            lane_depth_max: limits::LANE_DEPTH_MAX,
+            process_depth_max: limits::PROCESS_DEPTH_MAX,
+            connections: limits::FLUSH_CONNECTIONS,
+            order_deadline: Duration::from_millis(limits::ORDER_DEADLINE_MS),
+        }
+    }
+}
+
+impl LanesConfig {
+    /// Half of an order's time for one step of a flush: what is silent for longer is tried again.
+    fn timing(&self) -> FlushTiming {
+        let step = self.order_deadline / 2;
+        FlushTiming { connect: step, execute: step, commit: step }
+    }
+}
+
+/// The lanes could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database refuses the registration of this process.
+    #[error(transparent)]
+    Database(#[from] MigrateError),
+    /// The system gives no thread.
+    #[error("cannot start the engine thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
 
 /// The handle through which operations are submitted. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Lanes {}
+pub struct Lanes {
+    shared: Arc<Shared>,
+    queue: Sender<Message>,
+    stopped: watch::Receiver<bool>,
+}
+
+/// What callers and the engine thread both see.
+#[derive(Debug)]
+struct Shared {
+    bell: Bell,
+    /// Operations accepted and not yet answered.
+    admitted: AtomicUsize,
+    process_depth_max: usize,
+    draining: AtomicBool,
+    database_down: AtomicBool,
+    metrics: Metrics,
+}
+
+/// Wakes the engine thread, once however many ring it.
+#[derive(Debug, Default)]
+struct Bell {
+    rung: AtomicBool,
+    notify: Notify,
+}
+
+impl Bell {
+    fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel) {
+            self.notify.notify_one();
+        }
+    }
+}
+
+/// What the engine thread is told.
+#[derive(Debug)]
+enum Message {
+    Submit(Operation, Reply),
+    Report { top: usize, answer: oneshot::Sender<Vec<LaneReport>> },
+    Drain,
+}
 
 /// One lane as `/v1/lanes` shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,34 +137,142 @@ pub struct Load {
 }
 
 impl Lanes {
-    /// Submits one operation. Never waits: at a limit the ticket already holds the refusal.
+    /// Registers this process with the database and starts the engine thread. Verdicts are delivered
+    /// on the runtime that this is called on.
+    ///
+    /// The schema has to be current: see [`migrate`](crate::store::mysql::migrate).
+    ///
+    /// # Errors
+    /// [`StartError`] when the database cannot be written or no thread can be had.
+    pub async fn start(
+        address: Address,
+        config: LanesConfig,
+        metrics: Metrics,
+    ) -> Result<Self, StartError> {
+        let first_flush = register_instance(&address).await?;
+        let shared = Arc::new(Shared {
+            bell: Bell::default(),
+            admitted: AtomicUsize::new(0),
+            process_depth_max: config.process_depth_max,
+            draining: AtomicBool::new(false),
+            database_down: AtomicBool::new(false),
+            metrics,
+        });
+        // Admission keeps operations below the bound; the rest is room for reports and the drain.
+        let (queue, messages) = crossbeam_channel::bounded(config.process_depth_max + 64);
+        let courier = start_courier();
+        let stopped = engine_thread::start(
+            address,
+            config,
+            first_flush,
+            Arc::clone(&shared),
+            messages,
+            courier,
+        )?;
+        Ok(Self { shared, queue, stopped })
+    }
+
+    /// Submits one operation. Never waits: at a limit the ticket already holds the refusal. Once
+    /// accepted it runs on, whatever becomes of the ticket.
     #[must_use = "the verdict arrives through the ticket"]
     pub fn submit(&self, operation: Operation) -> Ticket {
-        let _ = operation;
-        unimplemented!()
+        let (ticket, reply) = ticket();
+        self.enqueue(operation, reply);
+        self.shared.bell.ring();
+        ticket
     }
 
     /// Submits operations together; each stands alone and gets its own verdict, in the order given.
     #[must_use = "the verdicts arrive through the ticket"]
     pub fn submit_all(&self, operations: Vec<Operation>) -> BatchTicket {
-        let _ = operations;
-        unimplemented!()
+        let (ticket, replies) = batch_ticket(operations.len());
+        for (operation, reply) in operations.into_iter().zip(replies) {
+            self.enqueue(operation, reply);
+        }
+        self.shared.bell.ring();
+        ticket
     }
 
-    /// The busiest lanes, deepest first, at most `top`.
+    fn enqueue(&self, operation: Operation, reply: Reply) {
+        let shared = &*self.shared;
+        if shared.draining.load(Ordering::Acquire) {
+            return shared.refuse(reply, NotExecuted::Draining);
+        }
+        let limit_value = shared.process_depth_max;
+        if shared.admitted.fetch_add(1, Ordering::AcqRel) >= limit_value {
+            shared.admitted.fetch_sub(1, Ordering::AcqRel);
+            let limit = LimitKind::Process;
+            return shared.refuse(reply, NotExecuted::Overloaded { limit, limit_value });
+        }
+        match self.queue.try_send(Message::Submit(operation, reply)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => {
+                shared.admitted.fetch_sub(1, Ordering::AcqRel);
+                if let Message::Submit(_, reply) = message {
+                    shared.refuse(reply, NotExecuted::Draining);
+                }
+            }
+        }
+    }
+
+    /// The busiest lanes, deepest first, at most `top`. Empty when the engine has stopped.
     pub async fn busiest(&self, top: usize) -> Vec<LaneReport> {
-        let _ = top;
-        unimplemented!()
+        let (answer, report) = oneshot::channel();
+        if self.queue.try_send(Message::Report { top, answer }).is_err() {
+            return Vec::new();
+        }
+        self.shared.bell.ring();
+        report.await.unwrap_or_default()
     }
 
     /// How full the lanes are now.
     #[must_use]
     pub fn load(&self) -> Load {
-        unimplemented!()
+        Load {
+            depth: self.shared.admitted.load(Ordering::Acquire),
+            draining: self.shared.draining.load(Ordering::Acquire),
+            database_down: self.shared.database_down.load(Ordering::Acquire),
+        }
     }
 
     /// Stops accepting, flushes what waits, and returns when everything accepted is answered.
     pub async fn drain(&self) {
-        unimplemented!()
+        self.shared.draining.store(true, Ordering::Release);
+        // Full of accepted operations: the engine sees the flag once it has read them.
+        while self.queue.try_send(Message::Drain).is_err_and(|error| error.is_full()) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.shared.bell.ring();
+        self.stopped().await;
     }
+
+    /// Returns when the engine thread has ended: after a drain, or because it failed.
+    pub async fn stopped(&self) {
+        let mut stopped = self.stopped.clone();
+        // An error means that the thread is gone, which is what is waited for.
+        let _gone = stopped.wait_for(|stopped| *stopped).await;
+    }
+}
+
+impl Shared {
+    fn refuse(&self, reply: Reply, reason: NotExecuted) {
+        let verdict = Verdict::NotExecuted(reason);
+        self.metrics.verdicts(VerdictKind::from(&verdict), 1);
+        reply.deliver(verdict);
+    }
+}
+
+/// Verdicts on their way to the callers. As many as were admitted, so bounded by `process_depth_max`.
+type Courier = tokio::sync::mpsc::UnboundedSender<Vec<(Reply, Verdict)>>;
+
+fn start_courier() -> Courier {
+    let (courier, mut bags) = tokio::sync::mpsc::unbounded_channel::<Vec<(Reply, Verdict)>>();
+    tokio::spawn(async move {
+        while let Some(bag) = bags.recv().await {
+            for (reply, verdict) in bag {
+                reply.deliver(verdict);
+            }
+        }
+    });
+    courier
 }

@@ -70,6 +70,8 @@ pub const IDLE_TIME_MS: u64 = 60_000;
 pub const BODY_TIME_MS: u64 = 10_000;
 /// The same for the body of a batch.
 pub const BATCH_BODY_TIME_MS: u64 = 30_000;
+/// Bytes of a refused request that are read and forgotten, so that its sender sees the answer.
+pub const DISCARD_BYTES_MAX: u64 = 2 * BATCH_BODY_BYTES_MAX as u64;
 /// Batch requests that are read or answered at a time; bounds the memory of their bodies to 1 GiB.
 pub const BATCH_REQUESTS_MAX: usize = 128;
 /// Default of `drain_ms`: how long shutdown waits for answers, and then for connections to end.

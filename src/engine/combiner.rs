@@ -103,8 +103,9 @@ impl<T> Combiner<T> {
         }
     }
 
-    /// Time has passed: answers what has waited too long.
-    pub fn tick(&mut self, now_ms: u64) {
+    /// Time has passed: answers what has waited too long. Returns how many flushes were given up
+    /// without knowing their outcome.
+    pub fn tick(&mut self, now_ms: u64) -> usize {
         self.expire(now_ms);
         let given_up: Vec<FlushId> = self
             .flights
@@ -114,7 +115,7 @@ impl<T> Combiner<T> {
             })
             .map(|(&id, _)| id)
             .collect();
-        for id in given_up {
+        for &id in &given_up {
             self.finish(id, |_| Verdict::Unknown);
         }
         self.queue.shrink();
@@ -124,6 +125,7 @@ impl<T> Combiner<T> {
                 self.ring = VecDeque::new();
             }
         }
+        given_up.len()
     }
 
     /// From now on nothing is accepted; what was accepted runs on.
@@ -239,7 +241,8 @@ impl<T> Combiner<T> {
         }
         let apart = members.first().is_some_and(|first| first.attempts >= ATTEMPTS_BEFORE_APART);
         self.apart_flights += usize::from(apart);
-        let plan = Arc::new(Plan { id, mode, resolving: false, operations });
+        let skus = distinct.len();
+        let plan = Arc::new(Plan { id, mode, resolving: false, skus, operations });
         self.actions.push(Action::Execute(Arc::clone(&plan)));
         let stage = Stage::Executing;
         let flight = Flight { plan, members, lanes: distinct, before, apart, stage };

@@ -41,6 +41,8 @@ pub struct Plan {
     pub mode: Mode,
     /// True when an earlier commit of this plan had no answer, so that it may be there already.
     pub resolving: bool,
+    /// Distinct SKUs that it touches.
+    pub skus: usize,
     /// In order of execution; in every lane this is the order of arrival.
     pub operations: Vec<Operation>,
 }
@@ -115,7 +117,7 @@ mod tests {
     }
 
     fn plan(operations: Vec<Operation>) -> Plan {
-        Plan { id: FlushId(1), mode: Mode::Merged, resolving: false, operations }
+        Plan { id: FlushId(1), mode: Mode::Merged, resolving: false, skus: 0, operations }
     }
 
     #[test]

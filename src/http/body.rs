@@ -9,6 +9,7 @@ use hyper::header::CONTENT_TYPE;
 
 use super::answer::Failure;
 use super::problem::Problem;
+use crate::limits::{BODY_TIME_MS, DISCARD_BYTES_MAX};
 
 /// The content types that a call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ fn media(headers: &HeaderMap) -> Option<Media> {
 /// [`Problem::BodyTooLarge`], [`Problem::Malformed`] when its framing is broken, and
 /// [`Failure::BodyTooSlow`].
 pub(super) async fn read(
-    body: Incoming,
+    body: &mut Incoming,
     bytes_max: usize,
     time: Duration,
 ) -> Result<Bytes, Failure> {
@@ -90,7 +91,7 @@ pub(super) async fn read(
     }
 }
 
-async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Problem> {
+async fn collect(body: &mut Incoming, bytes_max: usize) -> Result<Bytes, Problem> {
     // Nearly every order arrives in one piece, which is then used as it lies.
     let mut first = Bytes::new();
     let mut whole: Vec<u8> = Vec::new();
@@ -110,6 +111,27 @@ async fn collect(mut body: Incoming, bytes_max: usize) -> Result<Bytes, Problem>
         }
     }
     Ok(if whole.is_empty() { first } else { whole.into() })
+}
+
+/// Reads what is left of a refused request's body and forgets it. A socket closed with unread bytes
+/// in it resets, and the client, still sending, would lose the answer that tells it why. Whoever
+/// sends too much or too slowly does lose it.
+pub(super) async fn discard(body: &mut Incoming) {
+    let left = body.size_hint().lower();
+    if body.is_end_stream() || left > DISCARD_BYTES_MAX {
+        return;
+    }
+    let rest = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+            if bytes > DISCARD_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // Late or not, the answer is next.
+    let _late = tokio::time::timeout(Duration::from_millis(BODY_TIME_MS), rest).await;
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::limits::{BODY_BYTES_MAX, BODY_TIME_MS};
 use crate::store::OrderRecord;
 
 /// `POST /v1/orders`
-pub(super) async fn take(state: &State, caller: Caller, request: Request<Incoming>) -> Outcome {
+pub(super) async fn take(state: &State, caller: Caller, request: Call<'_>) -> Outcome {
     body::expect_json(request.headers(), request.body())?;
     let json = read(request.into_body()).await?;
     let order = parse(&json)?;
@@ -42,7 +42,7 @@ pub(super) async fn read_one(state: &State, id: &str) -> Outcome {
 }
 
 /// `POST /v1/orders/{order_id}/confirm`. Orders are never held, so there is nothing left to confirm.
-pub(super) async fn confirm(state: &State, id: &str, request: Request<Incoming>) -> Outcome {
+pub(super) async fn confirm(state: &State, id: &str, request: Call<'_>) -> Outcome {
     expect_nothing(request).await?;
     let record = find(state, id).await?;
     match record.status {
@@ -56,7 +56,7 @@ pub(super) async fn cancel(
     state: &State,
     caller: Caller,
     id: &str,
-    request: Request<Incoming>,
+    request: Call<'_>,
 ) -> Outcome {
     expect_nothing(request).await?;
     state.access.spend(caller, 1)?;
@@ -84,7 +84,7 @@ async fn find(state: &State, id: &str) -> Result<OrderRecord, Failure> {
     }
 }
 
-async fn expect_nothing(request: Request<Incoming>) -> Result<(), Failure> {
+async fn expect_nothing(request: Call<'_>) -> Result<(), Failure> {
     let (head, incoming) = request.into_parts();
     if hyper::body::Body::is_end_stream(&incoming) {
         return Ok(());

@@ -21,27 +21,37 @@ struct Board {
     waker: Option<Waker>,
 }
 
-/// Where one verdict is to be put. Held by the combiner, used once.
+/// Where one verdict is to be put. Dropped without one, it says that the outcome is unknown, so that
+/// no caller waits for ever.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    board: Arc<Mutex<Board>>,
+    board: Option<Arc<Mutex<Board>>>,
     place: usize,
 }
 
 impl Reply {
     /// Puts the verdict on its board and wakes the caller when it was the last one missing.
-    pub(crate) fn deliver(self, verdict: Verdict) {
+    pub(crate) fn deliver(mut self, verdict: Verdict) {
+        self.put(verdict);
+    }
+
+    fn put(&mut self, verdict: Verdict) {
+        let Some(board) = self.board.take() else { return };
         let waker = {
-            let mut board = self.board.lock();
-            let place = &mut board.verdicts[self.place];
-            debug_assert!(place.is_none(), "one verdict for one operation");
-            *place = Some(verdict);
+            let mut board = board.lock();
+            board.verdicts[self.place] = Some(verdict);
             board.missing -= 1;
             if board.missing == 0 { board.waker.take() } else { None }
         };
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        self.put(Verdict::Unknown);
     }
 }
 
@@ -61,7 +71,7 @@ pub(crate) fn ticket() -> (Ticket, Reply) {
     (Ticket(ticket), reply)
 }
 
-pub(crate) fn batch_ticket(len: usize) -> (BatchTicket, impl Iterator<Item = Reply>) {
+pub(crate) fn batch_ticket(len: usize) -> (BatchTicket, impl Iterator<Item = Reply> + use<>) {
     let board = Arc::new(Mutex::new(Board {
         verdicts: std::iter::repeat_with(|| None).take(len).collect(),
         missing: len,
@@ -69,7 +79,7 @@ pub(crate) fn batch_ticket(len: usize) -> (BatchTicket, impl Iterator<Item = Rep
     }));
     let replies = {
         let board = Arc::clone(&board);
-        (0..len).map(move |place| Reply { board: Arc::clone(&board), place })
+        (0..len).map(move |place| Reply { board: Some(Arc::clone(&board)), place })
     };
     (BatchTicket { board }, replies)
 }

@@ -1,5 +1,21 @@
 //! The MySQL and MariaDB store; the only user of sqlx.
+//!
+//! A flush runs on a [`FlushConnection`] of its own: no pool, no future that is dropped while its
+//! connection lives on. Everything else goes through the [`Desk`].
 
+mod address;
+mod connect;
 mod desk;
+mod error;
+mod flavor;
+mod flush;
+mod migrate;
+mod script;
+mod server;
+mod statement;
 
+pub use address::{Address, AddressError};
 pub use desk::Desk;
+pub use flush::{FlushConnection, FlushTiming};
+pub use migrate::{MigrateError, migrate, register_instance};
+pub use server::{Finding, Inspection, inspect};

@@ -37,8 +37,8 @@ pub enum StockOpening {
     Same,
     /// The SKU had been opened with another stock; nothing changed.
     OpenedOtherwise {
-        /// The stock it was opened with, in units.
-        opening: i64,
+        /// The stock it was opened with, in units; `None` when hotrow did not open it.
+        opening: Option<i64>,
     },
 }
 

@@ -1,0 +1,152 @@
+//! The flush connections, each a task of the engine thread that does one thing at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::engine::{CommitOutcome, Execution, FlushId, Plan};
+use crate::store::mysql::{Address, FlushConnection, FlushTiming};
+
+/// An idle connection is used this often, well within the session's `wait_timeout`.
+const KEEP_ALIVE_PAUSE: Duration = Duration::from_secs(15);
+
+#[derive(Debug)]
+enum Task {
+    Execute(Arc<Plan>),
+    Commit(FlushId),
+    RollBack(FlushId),
+}
+
+/// What a connection has done.
+#[derive(Debug)]
+pub(super) enum Done {
+    Executed(Execution),
+    Committed(CommitOutcome),
+    RolledBack,
+}
+
+#[derive(Debug)]
+pub(super) struct Report {
+    pub flush: FlushId,
+    pub done: Done,
+    connection: usize,
+    open: bool,
+}
+
+/// All connections, and which of them carries which flush.
+#[derive(Debug)]
+pub(super) struct Crew {
+    tasks: Vec<mpsc::UnboundedSender<Task>>,
+    reports: mpsc::UnboundedReceiver<Report>,
+    /// The newest used last, so that few connections stay busy and the others idle.
+    free: Vec<usize>,
+    carries: HashMap<FlushId, usize>,
+    open: Vec<bool>,
+    members: tokio::task::JoinSet<()>,
+}
+
+impl Crew {
+    pub(super) fn start(address: &Address, timing: FlushTiming, connections: usize) -> Self {
+        // Bounded by the protocol: a connection has one task and one report at a time.
+        let (report, reports) = mpsc::unbounded_channel();
+        let mut members = tokio::task::JoinSet::new();
+        let tasks = (0..connections)
+            .map(|index| {
+                let (task, orders) = mpsc::unbounded_channel();
+                let connection = FlushConnection::new(address.clone(), timing);
+                members.spawn(work(index, connection, orders, report.clone()));
+                task
+            })
+            .collect();
+        let free = (0..connections).rev().collect();
+        let open = vec![false; connections];
+        Self { tasks, reports, free, carries: HashMap::new(), open, members }
+    }
+
+    pub(super) fn execute(&mut self, plan: Arc<Plan>) {
+        let connection = self.free.pop().expect("as many flights as connections");
+        self.carries.insert(plan.id, connection);
+        self.send(connection, Task::Execute(plan));
+    }
+
+    pub(super) fn commit(&self, flush: FlushId) {
+        self.send(self.carries[&flush], Task::Commit(flush));
+    }
+
+    pub(super) fn roll_back(&self, flush: FlushId) {
+        self.send(self.carries[&flush], Task::RollBack(flush));
+    }
+
+    fn send(&self, connection: usize, task: Task) {
+        self.tasks[connection].send(task).expect("a connection's task runs as long as the crew");
+    }
+
+    /// The next report, as soon as there is one.
+    pub(super) async fn report(&mut self) -> Report {
+        let report = self.reports.recv().await.expect("the crew has members");
+        self.note(&report);
+        report
+    }
+
+    /// A report that is there already.
+    pub(super) fn ready_report(&mut self) -> Option<Report> {
+        let report = self.reports.try_recv().ok()?;
+        self.note(&report);
+        Some(report)
+    }
+
+    fn note(&mut self, report: &Report) {
+        self.open[report.connection] = report.open;
+        let transaction_goes_on = matches!(report.done, Done::Executed(Execution::Ready { .. }));
+        if !transaction_goes_on {
+            self.carries.remove(&report.flush);
+            self.free.push(report.connection);
+        }
+    }
+
+    /// Connections that have a session with the server.
+    pub(super) fn open(&self) -> usize {
+        self.open.iter().filter(|open| **open).count()
+    }
+
+    /// Ends all sessions.
+    pub(super) async fn close(self) {
+        drop(self.tasks);
+        self.members.join_all().await;
+    }
+}
+
+async fn work(
+    index: usize,
+    mut connection: FlushConnection,
+    mut tasks: mpsc::UnboundedReceiver<Task>,
+    reports: mpsc::UnboundedSender<Report>,
+) {
+    loop {
+        let task = match tokio::time::timeout(KEEP_ALIVE_PAUSE, tasks.recv()).await {
+            Ok(Some(task)) => task,
+            Ok(None) => return connection.close().await,
+            Err(_) => {
+                connection.keep_alive().await;
+                continue;
+            }
+        };
+        let (flush, done) = match task {
+            Task::Execute(plan) => {
+                let execution = connection.execute(&plan).await;
+                (plan.id, Done::Executed(execution))
+            }
+            Task::Commit(flush) => (flush, Done::Committed(connection.commit(flush).await)),
+            Task::RollBack(flush) => {
+                connection.roll_back().await;
+                (flush, Done::RolledBack)
+            }
+        };
+        let open = connection.is_open();
+        if reports.send(Report { flush, done, connection: index, open }).is_err() {
+            return;
+        }
+    }
+}

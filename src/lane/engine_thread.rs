@@ -1,0 +1,224 @@
+//! The thread on which the combiner and the flush connections live.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Receiver;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::crew::{Crew, Done, Report};
+use super::tally::Tally;
+use super::ticket::Reply;
+use super::{Courier, LaneReport, LanesConfig, Message, Shared};
+use crate::domain::Verdict;
+use crate::engine::{Action, Combiner, FlushId, LaneState, Policy};
+use crate::store::mysql::Address;
+use crate::telemetry::metrics::ResolutionOutcome;
+
+/// How often the combiner looks at deadlines and retries while anything waits.
+const TICK: Duration = Duration::from_millis(50);
+/// Messages read before flushes get their turn.
+const MESSAGES_PER_TURN_MAX: usize = 8_192;
+
+/// Starts the thread. The receiver turns true, or closes, when the thread has ended.
+pub(super) fn start(
+    address: Address,
+    config: LanesConfig,
+    first_flush: FlushId,
+    shared: Arc<Shared>,
+    messages: Receiver<Message>,
+    courier: Courier,
+) -> std::io::Result<watch::Receiver<bool>> {
+    let (ended, stopped) = watch::channel(false);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("hotrow-engine".to_owned()).spawn(move || {
+        let work = std::panic::AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                let policy = Policy {
+                    lane_depth_max: config.lane_depth_max,
+                    flights_max: config.connections,
+                    order_deadline_ms: millis(config.order_deadline),
+                };
+                let engine = Engine {
+                    combiner: Combiner::new(policy, first_flush),
+                    crew: Crew::start(&address, config.timing(), config.connections),
+                    tally: Tally::new(shared.metrics.clone()),
+                    shared,
+                    messages,
+                    courier,
+                    started: Instant::now(),
+                    draining: false,
+                };
+                engine.run().await;
+            });
+        });
+        if std::panic::catch_unwind(work).is_err() {
+            error!(
+                "the engine thread failed; callers whose orders were in flight are told that the \
+                 outcome is unknown, and the process ends: start it again"
+            );
+        }
+        // Nobody may be left to hear it.
+        let _heard = ended.send(true);
+    })?;
+    Ok(stopped)
+}
+
+struct Engine {
+    combiner: Combiner<Reply>,
+    crew: Crew,
+    tally: Tally,
+    shared: Arc<Shared>,
+    messages: Receiver<Message>,
+    courier: Courier,
+    started: Instant,
+    draining: bool,
+}
+
+impl Engine {
+    async fn run(mut self) {
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            // Before the queue is read, so that what comes in meanwhile rings again.
+            self.shared.bell.rung.swap(false, Ordering::AcqRel);
+            let read = self.read_messages();
+            while let Some(report) = self.crew.ready_report() {
+                self.take_report(report);
+            }
+            let now = Instant::now();
+            if now >= next_tick {
+                self.tick();
+                next_tick = now + TICK;
+            }
+            self.act();
+            if self.draining && self.combiner.is_idle() && self.messages.is_empty() {
+                break;
+            }
+            if read == MESSAGES_PER_TURN_MAX {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let tick = async {
+                if self.combiner.is_idle() {
+                    std::future::pending::<()>().await;
+                }
+                tokio::time::sleep_until(next_tick.into()).await;
+            };
+            tokio::select! {
+                biased;
+                report = self.crew.report() => self.take_report(report),
+                () = self.shared.bell.notify.notified() => {}
+                () = tick => {}
+            }
+        }
+        // Orders that were refused while the last flushes ended are answered as well.
+        self.act();
+        info!("all lanes are empty; closing the flush connections");
+        self.crew.close().await;
+    }
+
+    fn now_ms(&self) -> u64 {
+        millis(self.started.elapsed())
+    }
+
+    fn read_messages(&mut self) -> usize {
+        let now_ms = self.now_ms();
+        let mut read = 0;
+        while read < MESSAGES_PER_TURN_MAX {
+            let Ok(message) = self.messages.try_recv() else { break };
+            read += 1;
+            match message {
+                Message::Submit(operation, reply) => self.combiner.submit(now_ms, operation, reply),
+                Message::Report { top, answer } => {
+                    let lanes = self.combiner.busiest(top).into_iter().map(report_of).collect();
+                    // Whoever asked may have gone.
+                    let _heard = answer.send(lanes);
+                }
+                Message::Drain => {
+                    info!(waiting = self.combiner.depth(), "draining");
+                    self.draining = true;
+                    self.combiner.drain();
+                }
+            }
+        }
+        read
+    }
+
+    fn take_report(&mut self, report: Report) {
+        let now_ms = self.now_ms();
+        self.tally.reported(report.flush, &report.done);
+        match report.done {
+            Done::Executed(execution) => self.combiner.executed(now_ms, report.flush, execution),
+            Done::Committed(outcome) => self.combiner.committed(now_ms, report.flush, outcome),
+            Done::RolledBack => self.combiner.rolled_back(report.flush),
+        }
+        self.act();
+    }
+
+    fn tick(&mut self) {
+        let now_ms = self.now_ms();
+        for _ in 0..self.combiner.tick(now_ms) {
+            self.shared.metrics.resolution(ResolutionOutcome::GaveUp);
+        }
+        let down = self.combiner.is_down(now_ms);
+        if down != self.shared.database_down.swap(down, Ordering::AcqRel) {
+            if down {
+                warn!("the database cannot be used; orders are refused until it can");
+            } else {
+                info!("the database can be used again");
+            }
+        }
+        let metrics = &self.shared.metrics;
+        metrics.process_depth(self.shared.admitted.load(Ordering::Acquire));
+        metrics.lanes_active(self.combiner.lanes());
+        metrics.connections(self.crew.open());
+    }
+
+    fn act(&mut self) {
+        for action in self.combiner.actions(self.now_ms()) {
+            match action {
+                Action::Execute(plan) => {
+                    self.tally.started(&plan);
+                    self.crew.execute(plan);
+                }
+                Action::Commit(flush) => {
+                    self.tally.commits(flush);
+                    self.crew.commit(flush);
+                }
+                Action::RollBack(flush) => self.crew.roll_back(flush),
+                Action::Answer(answers) => self.answer(answers),
+            }
+        }
+    }
+
+    fn answer(&self, answers: Vec<(Reply, Verdict)>) {
+        self.tally.answered(&answers);
+        self.shared.admitted.fetch_sub(answers.len(), Ordering::AcqRel);
+        if let Err(undelivered) = self.courier.send(answers) {
+            // The callers' runtime is gone, and with it the courier; the tickets may not be.
+            for (reply, verdict) in undelivered.0 {
+                reply.deliver(verdict);
+            }
+        }
+    }
+}
+
+fn report_of(lane: LaneState) -> LaneReport {
+    LaneReport {
+        sku: lane.sku,
+        depth: lane.depth,
+        in_flight: lane.flights,
+        merged_per_flush: if lane.flushes == 0 {
+            0.0
+        } else {
+            lane.flushed_orders as f64 / lane.flushes as f64
+        },
+        last_available: lane.left,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

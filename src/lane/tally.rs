@@ -1,0 +1,151 @@
+//! What the metrics are told, once a flush.
+
+use std::time::{Duration, Instant};
+
+use rustc_hash::FxHashMap;
+
+use super::crew::Done;
+use crate::domain::{LimitKind, NotExecuted, Refusal, Verdict};
+use crate::engine::{CommitOutcome, Execution, Failure, FlushId, Mode, Plan};
+use crate::telemetry::metrics::{FlushMode, FlushOutcome, Metrics, ResolutionOutcome, VerdictKind};
+
+/// Flushes in the air, as the metrics see them.
+#[derive(Debug)]
+pub(super) struct Tally {
+    metrics: Metrics,
+    flights: FxHashMap<FlushId, Flight>,
+}
+
+#[derive(Debug)]
+struct Flight {
+    mode: FlushMode,
+    resolving: bool,
+    orders: usize,
+    skus: usize,
+    since: Instant,
+    executed: Duration,
+}
+
+impl Tally {
+    pub(super) fn new(metrics: Metrics) -> Self {
+        Self { metrics, flights: FxHashMap::default() }
+    }
+
+    pub(super) fn started(&mut self, plan: &Plan) {
+        let mode = match plan.mode {
+            Mode::Merged => FlushMode::Merged,
+            Mode::Deciding => FlushMode::Deciding,
+        };
+        let flight = Flight {
+            mode,
+            resolving: plan.resolving,
+            orders: plan.operations.len(),
+            skus: plan.skus,
+            since: Instant::now(),
+            executed: Duration::ZERO,
+        };
+        self.flights.insert(plan.id, flight);
+    }
+
+    pub(super) fn commits(&mut self, flush: FlushId) {
+        if let Some(flight) = self.flights.get_mut(&flush) {
+            flight.since = Instant::now();
+        }
+    }
+
+    pub(super) fn reported(&mut self, flush: FlushId, done: &Done) {
+        let Some(flight) = self.flights.get_mut(&flush) else { return };
+        let elapsed = flight.since.elapsed();
+        let outcome = match done {
+            Done::Executed(Execution::Ready { .. }) => {
+                flight.executed = elapsed;
+                return;
+            }
+            Done::Executed(Execution::NothingToWrite { .. }) => {
+                flight.executed = elapsed;
+                FlushOutcome::NothingToWrite
+            }
+            Done::Executed(Execution::Failed(failure)) => {
+                flight.executed = elapsed;
+                outcome_of(*failure)
+            }
+            Done::Committed(CommitOutcome::Committed) => FlushOutcome::Committed,
+            Done::Committed(CommitOutcome::NotCommitted) => FlushOutcome::Conflict,
+            Done::Committed(CommitOutcome::Unknown) => FlushOutcome::CommitUnknown,
+            // A flush before it was lost; it will run again.
+            Done::RolledBack => FlushOutcome::Conflict,
+        };
+        let Some(flight) = self.flights.remove(&flush) else { return };
+        let resolution = match outcome {
+            FlushOutcome::NothingToWrite => Some(ResolutionOutcome::Landed),
+            FlushOutcome::Committed => Some(ResolutionOutcome::NotLanded),
+            FlushOutcome::Duplicate
+            | FlushOutcome::Guard
+            | FlushOutcome::LockWait
+            | FlushOutcome::Conflict
+            | FlushOutcome::Lost
+            | FlushOutcome::NotWritable
+            | FlushOutcome::Statement
+            | FlushOutcome::CommitUnknown => None,
+        };
+        if let (true, Some(resolution)) = (flight.resolving, resolution) {
+            self.metrics.resolution(resolution);
+        }
+        self.metrics.flush(
+            flight.mode,
+            outcome,
+            flight.orders,
+            flight.skus,
+            flight.executed,
+            elapsed,
+        );
+    }
+
+    pub(super) fn answered<T>(&self, answers: &[(T, Verdict)]) {
+        let mut counts = [0_u64; VerdictKind::ALL.len()];
+        for (_, verdict) in answers {
+            counts[VerdictKind::from(verdict) as usize] += 1;
+        }
+        for (&kind, count) in VerdictKind::ALL.iter().zip(counts) {
+            if count > 0 {
+                self.metrics.verdicts(kind, count);
+            }
+        }
+    }
+}
+
+fn outcome_of(failure: Failure) -> FlushOutcome {
+    match failure {
+        Failure::Duplicate => FlushOutcome::Duplicate,
+        Failure::Guard => FlushOutcome::Guard,
+        Failure::LockWait => FlushOutcome::LockWait,
+        Failure::Conflict => FlushOutcome::Conflict,
+        Failure::Lost => FlushOutcome::Lost,
+        Failure::NotWritable => FlushOutcome::NotWritable,
+        Failure::Statement => FlushOutcome::Statement,
+    }
+}
+
+impl From<&Verdict> for VerdictKind {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Done { replayed: false, .. } => Self::Done,
+            Verdict::Done { replayed: true, .. } => Self::Replayed,
+            Verdict::Refused(Refusal::UnknownSku(_)) => Self::UnknownSku,
+            Verdict::Refused(Refusal::InsufficientStock(_)) => Self::InsufficientStock,
+            Verdict::Refused(Refusal::Mismatch) => Self::Mismatch,
+            Verdict::Refused(Refusal::StockCeiling { .. } | Refusal::UnknownOrder) => {
+                Self::OtherRefusal
+            }
+            Verdict::NotExecuted(NotExecuted::Overloaded { limit: LimitKind::Lane, .. }) => {
+                Self::OverloadedLane
+            }
+            Verdict::NotExecuted(NotExecuted::Overloaded { limit: LimitKind::Process, .. }) => {
+                Self::OverloadedProcess
+            }
+            Verdict::NotExecuted(NotExecuted::DatabaseUnavailable) => Self::DatabaseUnavailable,
+            Verdict::NotExecuted(NotExecuted::Draining) => Self::Draining,
+            Verdict::Unknown => Self::Unknown,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Connections whose session is as hotrow needs it, checked rather than assumed.
+
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{AssertSqlSafe, Connection, Either, Row};
+
+use super::address::Address;
+use super::flavor::Flavor;
+use super::statement as sql;
+
+/// A checked session.
+pub(super) struct Session {
+    pub connection: MySqlConnection,
+    pub flavor: Flavor,
+    /// The server's name for it.
+    pub id: u64,
+}
+
+/// Connects, sets the session and checks that the server took the settings.
+pub(super) async fn connect(address: &Address) -> Result<Session, sqlx::Error> {
+    let mut connection = MySqlConnection::connect_with(address.options()).await?;
+    run(&mut connection, sql::SESSION.text().to_owned()).await?;
+    let (_, rows) = run(&mut connection, sql::SELECT_SESSION.text().to_owned()).await?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let id: u64 = row.try_get(0)?;
+    let version = text(row, 1)?;
+    let flavor = Flavor::of(&version);
+    let isolation = format!("SELECT @@session.{}", flavor.isolation());
+    let (_, isolation_rows) = run(&mut connection, isolation).await?;
+    let isolation = text(isolation_rows.first().ok_or(sqlx::Error::RowNotFound)?, 0)?;
+    let (sql_mode, time_zone) = (text(row, 2)?, text(row, 3)?);
+    let as_needed = isolation == "READ-COMMITTED"
+        && sql_mode.contains("STRICT_ALL_TABLES")
+        && time_zone == "+00:00"
+        && row.try_get::<i64, _>(4)? == 1;
+    if !as_needed {
+        return Err(sqlx::Error::Configuration(
+            format!(
+                "the server or a proxy before it did not take the session settings: isolation is \
+                 {isolation}, sql_mode {sql_mode}, time_zone {time_zone}; hotrow needs \
+                 READ-COMMITTED, STRICT_ALL_TABLES and +00:00"
+            )
+            .into(),
+        ));
+    }
+    Ok(Session { connection, flavor, id })
+}
+
+/// Runs a text of one or more statements: the affected rows of each, and all rows in their order.
+///
+/// The text is made by this store alone: constants of `sql/` filled in by [`super::statement`].
+pub(super) async fn run(
+    connection: &mut MySqlConnection,
+    text: String,
+) -> Result<(Vec<u64>, Vec<MySqlRow>), sqlx::Error> {
+    use futures_util::TryStreamExt;
+    let mut affected = Vec::new();
+    let mut rows = Vec::new();
+    let mut answers = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);
+    while let Some(answer) = answers.try_next().await? {
+        match answer {
+            Either::Left(done) => affected.push(done.rows_affected()),
+            Either::Right(row) => rows.push(row),
+        }
+    }
+    Ok((affected, rows))
+}
+
+/// A column of identifiers or settings, whatever character type the server gives it.
+pub(super) fn text(row: &MySqlRow, index: usize) -> Result<String, sqlx::Error> {
+    let bytes: &[u8] = row.try_get_unchecked(index)?;
+    String::from_utf8(bytes.to_vec()).map_err(|error| sqlx::Error::Decode(error.into()))
+}

@@ -1,0 +1,343 @@
+//! One flush at a time on a connection of its own.
+//!
+//! The rule for every error and every silence: the connection is thrown away. A future that is
+//! dropped at its deadline takes its connection with it, so no answer can reach a later question.
+
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use sqlx::Row;
+use sqlx::mysql::MySqlRow;
+use tracing::{debug, warn};
+
+use super::address::Address;
+use super::connect::{Session, connect, run, text};
+use super::error::{commit_outcome_of, describe, failure_of};
+use super::script::{Script, Step, accepted, lock_and_read, merged};
+use crate::domain::{OrderId, Sku, Timestamp};
+use crate::engine::{
+    CommitOutcome, Execution, Failure, FlushId, Known, KnownMovements, Ledger, Left, Mode, Plan,
+    Verdicts, decide,
+};
+
+/// How long the server may be silent.
+#[derive(Clone, Copy, Debug)]
+pub struct FlushTiming {
+    /// For a connection to be made, in all.
+    pub connect: Duration,
+    /// For a plan to be executed up to its commit.
+    pub execute: Duration,
+    /// For a commit to be answered.
+    pub commit: Duration,
+}
+
+/// Executes plans, one at a time.
+#[derive(Debug)]
+pub struct FlushConnection {
+    address: Address,
+    timing: FlushTiming,
+    session: Option<Session>,
+    /// A session that was left without knowing what became of it; it may hold locks.
+    abandoned: Option<u64>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "session {} of {:?}", self.id, self.flavor)
+    }
+}
+
+impl FlushConnection {
+    /// A connection that is made when the first plan needs it.
+    #[must_use]
+    pub fn new(address: Address, timing: FlushTiming) -> Self {
+        Self { address, timing, session: None, abandoned: None }
+    }
+
+    /// True while there is a session with the server.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.session.is_some()
+    }
+
+    /// Executes a plan up to the point where it can be committed.
+    pub async fn execute(&mut self, plan: &Plan) -> Execution {
+        if self.session.is_none()
+            && let Err(failure) = self.open().await
+        {
+            return Execution::Failed(failure);
+        }
+        let Some(mut session) = self.session.take() else {
+            return Execution::Failed(Failure::Lost);
+        };
+        let id = session.id;
+        let work = async {
+            let execution = match plan.mode {
+                Mode::Merged => execute_merged(&mut session, plan).await,
+                Mode::Deciding => execute_deciding(&mut session, plan).await,
+            };
+            (session, execution)
+        };
+        match tokio::time::timeout(self.timing.execute, work).await {
+            Ok((session, Ok(execution))) => {
+                self.session = Some(session);
+                execution
+            }
+            Ok((session, Err(error))) => {
+                let failure = failure_of(&error);
+                report(plan.id, failure, &error);
+                self.give_up(session).await;
+                Execution::Failed(failure)
+            }
+            Err(_) => {
+                self.abandoned = Some(id);
+                warn!(flush = plan.id.0, "no answer to a flush in time; connection dropped");
+                Execution::Failed(Failure::Lost)
+            }
+        }
+    }
+
+    /// Commits what was executed.
+    pub async fn commit(&mut self, flush: FlushId) -> CommitOutcome {
+        let Some(mut session) = self.session.take() else { return CommitOutcome::Unknown };
+        let id = session.id;
+        let work = async {
+            let outcome = run(&mut session.connection, "COMMIT".to_owned()).await;
+            (session, outcome)
+        };
+        match tokio::time::timeout(self.timing.commit, work).await {
+            Ok((session, Ok(_))) => {
+                self.session = Some(session);
+                CommitOutcome::Committed
+            }
+            Ok((_, Err(error))) => {
+                self.abandoned = Some(id);
+                let outcome = commit_outcome_of(&error);
+                warn!(flush = flush.0, ?outcome, error = describe(&error), "a commit failed");
+                outcome
+            }
+            Err(_) => {
+                self.abandoned = Some(id);
+                warn!(flush = flush.0, "no answer to a commit in time; connection dropped");
+                CommitOutcome::Unknown
+            }
+        }
+    }
+
+    /// Undoes what was executed.
+    pub async fn roll_back(&mut self) {
+        let Some(mut session) = self.session.take() else { return };
+        let id = session.id;
+        let work = async {
+            let outcome = roll_back(&mut session).await;
+            (session, outcome)
+        };
+        match tokio::time::timeout(self.timing.commit, work).await {
+            Ok((session, Ok(()))) => self.session = Some(session),
+            Ok((_, Err(_))) | Err(_) => self.abandoned = Some(id),
+        }
+    }
+
+    /// Shows the server that the session is in use, so that it is not closed for idleness.
+    pub async fn keep_alive(&mut self) {
+        use sqlx::Connection;
+        let Some(mut session) = self.session.take() else { return };
+        let ping = tokio::time::timeout(self.timing.connect, session.connection.ping()).await;
+        if matches!(ping, Ok(Ok(()))) {
+            self.session = Some(session);
+        }
+    }
+
+    /// Says goodbye to the server.
+    pub async fn close(mut self) {
+        use sqlx::Connection;
+        if let Some(session) = self.session.take() {
+            let goodbye = tokio::time::timeout(self.timing.connect, session.connection.close());
+            if goodbye.await.is_err() {
+                debug!("the server did not take the goodbye in time");
+            }
+        }
+    }
+
+    /// Leaves a session in which a statement failed: rolled back if the server still listens, and in
+    /// no case used again.
+    async fn give_up(&mut self, mut session: Session) {
+        use sqlx::Connection;
+        let id = session.id;
+        let work = async {
+            roll_back(&mut session).await?;
+            session.connection.close().await
+        };
+        let left = tokio::time::timeout(self.timing.connect, work).await;
+        if !matches!(left, Ok(Ok(()))) {
+            self.abandoned = Some(id);
+        }
+    }
+
+    async fn open(&mut self) -> Result<(), Failure> {
+        let session = match tokio::time::timeout(self.timing.connect, connect(&self.address)).await
+        {
+            Ok(Ok(session)) => session,
+            Ok(Err(error)) => {
+                warn!(address = %self.address, error = describe(&error), "cannot connect");
+                return Err(Failure::Lost);
+            }
+            Err(_) => {
+                warn!(address = %self.address, "no connection in time");
+                return Err(Failure::Lost);
+            }
+        };
+        self.session = Some(session);
+        self.end_abandoned().await;
+        Ok(())
+    }
+
+    /// Ends the session that was left before, so that its locks do not stay for as long as the
+    /// server takes to miss its client. If it is committing, the commit comes first or not at all.
+    async fn end_abandoned(&mut self) {
+        let Some(id) = self.abandoned.take() else { return };
+        let Some(session) = &mut self.session else { return };
+        // Ids start anew with the server: only a session of our own account is ended.
+        let own = format!(
+            "SELECT ID FROM information_schema.PROCESSLIST \
+             WHERE ID = {id} AND USER = SUBSTRING_INDEX(USER(), '@', 1) AND DB = DATABASE()"
+        );
+        let found = run(&mut session.connection, own).await;
+        if matches!(&found, Ok((_, rows)) if !rows.is_empty()) {
+            let ended = run(&mut session.connection, format!("KILL CONNECTION {id}")).await;
+            debug!(session = id, ok = ended.is_ok(), "ended an abandoned session");
+        }
+    }
+}
+
+fn report(flush: FlushId, failure: Failure, error: &sqlx::Error) {
+    match failure {
+        // Part of normal work: the plan is decided order by order next.
+        Failure::Duplicate | Failure::Guard | Failure::Conflict => {
+            debug!(
+                flush = flush.0,
+                ?failure,
+                error = describe(error),
+                "a flush did not go through"
+            );
+        }
+        Failure::LockWait | Failure::Lost | Failure::NotWritable => {
+            warn!(flush = flush.0, ?failure, error = describe(error), "a flush did not go through");
+        }
+        Failure::Statement => {
+            tracing::error!(
+                flush = flush.0,
+                error = describe(error),
+                "the database refuses a flush; see which constraint, trigger or privilege it names"
+            );
+        }
+    }
+}
+
+async fn roll_back(session: &mut Session) -> Result<(), sqlx::Error> {
+    run(&mut session.connection, "ROLLBACK".to_owned()).await.map(drop)
+}
+
+async fn execute_merged(session: &mut Session, plan: &Plan) -> Result<Execution, sqlx::Error> {
+    let script = merged(session.flavor, plan);
+    match write(session, script, &Step::ALL).await? {
+        Some(written) => Ok(Execution::Ready {
+            verdicts: Verdicts::AllDone(written.recorded_at),
+            left: written.left,
+        }),
+        None => {
+            roll_back(session).await?;
+            Ok(Execution::Failed(Failure::Guard))
+        }
+    }
+}
+
+async fn execute_deciding(session: &mut Session, plan: &Plan) -> Result<Execution, sqlx::Error> {
+    let (_, rows) = run(&mut session.connection, lock_and_read(session.flavor, plan)).await?;
+    let ledger = read_ledger(&rows)?;
+    let mut decision = decide(plan, ledger);
+    if !decision.writes() {
+        roll_back(session).await?;
+        let left = std::mem::take(&mut decision.left);
+        let verdicts = decision.verdicts(Timestamp::from_micros(0));
+        return Ok(Execution::NothingToWrite { verdicts: Verdicts::Each(verdicts), left });
+    }
+    let script = accepted(session.flavor, plan, |index| decision.accepts(index));
+    let Some(written) = write(session, script, &Step::ALL[1..]).await? else {
+        // The rows are locked and the sums are known to fit: what is missed is not ours to explain.
+        roll_back(session).await?;
+        return Ok(Execution::Failed(Failure::Statement));
+    };
+    let left = std::mem::take(&mut decision.left);
+    let verdicts = Verdicts::Each(decision.verdicts(written.recorded_at));
+    Ok(Execution::Ready { verdicts, left })
+}
+
+struct Written {
+    recorded_at: Timestamp,
+    left: Left,
+}
+
+/// Runs a writing script and compares every count with the plan; `None` when one differs.
+async fn write(
+    session: &mut Session,
+    script: Script,
+    steps: &[Step],
+) -> Result<Option<Written>, sqlx::Error> {
+    let (affected, rows) = run(&mut session.connection, script.text).await?;
+    let count = |step: Step| {
+        let place = steps.iter().position(|&other| other == step)?;
+        affected.get(place).copied()
+    };
+    let whole = count(Step::Movements) == Some(script.movements)
+        && count(Step::Stock) == Some(script.skus)
+        && count(Step::Versions) == Some(script.skus);
+    if !whole {
+        return Ok(None);
+    }
+    let (first, others) = rows.split_first().ok_or(sqlx::Error::RowNotFound)?;
+    let left = others.iter().map(|row| Ok((sku(row, 0)?, row.try_get(1)?)));
+    Ok(Some(Written {
+        recorded_at: Timestamp::from_micros(first.try_get(0)?),
+        left: left.collect::<Result<_, sqlx::Error>>()?,
+    }))
+}
+
+/// Sorts out the rows of the two reads of [`lock_and_read`] by their width.
+fn read_ledger(rows: &[MySqlRow]) -> Result<Ledger, sqlx::Error> {
+    let mut ledger = Ledger { available: FxHashMap::default(), known: FxHashMap::default() };
+    for row in rows {
+        if row.len() == 2 {
+            ledger.available.insert(sku(row, 0)?, row.try_get(1)?);
+            continue;
+        }
+        let order_id = text(row, 0)?;
+        let order_id = OrderId::new("order_id", &order_id).map_err(decode_error)?;
+        let movements: &mut KnownMovements = ledger.known.entry(order_id).or_default();
+        let step = match text(row, 1)?.as_str() {
+            "take" => &mut movements.take,
+            "settle" => &mut movements.settle,
+            "adjust" => &mut movements.adjust,
+            // The opening of a SKU that happens to have the name of an order.
+            _ => continue,
+        };
+        let known = match step {
+            Some(known) => known,
+            None => step.insert(Known {
+                changes: Vec::new(),
+                flush: FlushId(row.try_get(5)?),
+                at: Timestamp::from_micros(row.try_get(6)?),
+            }),
+        };
+        known.changes.push((sku(row, 3)?, row.try_get(4)?));
+    }
+    Ok(ledger)
+}
+
+fn sku(row: &MySqlRow, index: usize) -> Result<Sku, sqlx::Error> {
+    Sku::new(&text(row, index)?).map_err(decode_error)
+}
+
+fn decode_error(error: crate::domain::InvalidValue) -> sqlx::Error {
+    sqlx::Error::Decode(error.into())
+}

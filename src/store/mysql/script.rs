@@ -1,0 +1,236 @@
+//! The text of a flush: what is sent in its one message before the commit.
+
+use super::flavor::Flavor;
+use super::statement as sql;
+use super::statement::{write_id, write_int, write_rows, write_text};
+use crate::domain::{Operation, OrderId, Sku};
+use crate::engine::{Plan, SkuTotal};
+use crate::limits::AVAILABLE_MAX;
+
+/// Up to this many SKUs a flush also reads what it leaves, as a hint for the next.
+const LEFT_SKUS_MAX: usize = 8;
+
+/// A text of several statements, and what their answers have to be.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub text: String,
+    /// Ledger rows that have to be inserted.
+    pub movements: u64,
+    /// Stock rows that have to be updated, and versions recorded.
+    pub skus: u64,
+}
+
+/// Which statement of a writing script an answer belongs to, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Begin,
+    Movements,
+    Stock,
+    Versions,
+    RecordedAt,
+    Left,
+}
+
+impl Step {
+    /// The steps of a script that begins its own transaction, in order. One that continues an open
+    /// transaction starts at `Movements`.
+    pub(super) const ALL: [Self; 6] =
+        [Self::Begin, Self::Movements, Self::Stock, Self::Versions, Self::RecordedAt, Self::Left];
+}
+
+/// Everything a plan writes, in a transaction of its own: ledger rows first, hot rows last.
+pub(super) fn merged(flavor: Flavor, plan: &Plan) -> Script {
+    let mut script = String::with_capacity(256 + plan.operations.len() * 64);
+    script.push_str("BEGIN;\n");
+    write_changes(flavor, plan, |_| true, script)
+}
+
+/// What the accepted operations of a plan write, in the transaction that is open.
+pub(super) fn accepted(flavor: Flavor, plan: &Plan, accepts: impl Fn(usize) -> bool) -> Script {
+    write_changes(flavor, plan, accepts, String::new())
+}
+
+fn write_changes(
+    flavor: Flavor,
+    plan: &Plan,
+    accepts: impl Fn(usize) -> bool,
+    mut script: String,
+) -> Script {
+    let operations: Vec<&Operation> = plan
+        .operations
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| accepts(*index))
+        .map(|(_, operation)| operation)
+        .collect();
+    let totals = plan.totals(&accepts);
+    let flush = plan.id.0;
+    write_movements(&mut script, flavor, flush, &operations);
+    script.push_str(";\n");
+    write_stock(&mut script, flavor, &totals);
+    script.push_str(";\n");
+    write_versions(&mut script, flavor, flush, &totals);
+    script.push_str(";\n");
+    if let Some(first) = operations.first() {
+        write_recorded_at(&mut script, first);
+    }
+    if totals.len() <= LEFT_SKUS_MAX {
+        script.push_str(";\n");
+        write_left(&mut script, &totals);
+    }
+    Script {
+        text: script,
+        movements: operations.iter().map(|operation| operation.width() as u64).sum(),
+        skus: totals.len() as u64,
+    }
+}
+
+/// Begins a transaction, locks the stock rows of a plan, and reads what is known of its ids.
+pub(super) fn lock_and_read(flavor: Flavor, plan: &Plan) -> String {
+    let mut skus: Vec<&Sku> =
+        plan.operations.iter().flat_map(|op| op.changes().map(|change| change.sku)).collect();
+    skus.sort_unstable();
+    skus.dedup();
+    let mut ids: Vec<&OrderId> = plan.operations.iter().map(Operation::id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut script = String::with_capacity(256 + skus.len() * 32 + ids.len() * 32);
+    script.push_str("BEGIN;\n");
+    sql::LOCK_STOCK.write(&mut script, |_, script| {
+        write_rows(script, flavor, &skus, |script, sku| write_id(script, sku.as_str()));
+    });
+    script.push_str(";\n");
+    sql::SELECT_KNOWN.write(&mut script, |_, script| {
+        write_rows(script, flavor, &ids, |script, id| write_id(script, id.as_str()));
+    });
+    script
+}
+
+fn write_movements(script: &mut String, flavor: Flavor, flush: u64, operations: &[&Operation]) {
+    let single_takes = operations
+        .iter()
+        .all(|operation| matches!(operation, Operation::Take(order) if order.lines().len() == 1));
+    if single_takes {
+        sql::INSERT_TAKES.write(script, |hole, script| match hole {
+            "flush_id" => write_int(script, flush),
+            _ => write_rows(script, flavor, operations, |script, operation| {
+                let change = operation.change(0);
+                write_id(script, operation.id().as_str());
+                script.push(',');
+                write_id(script, change.sku.as_str());
+                script.push(',');
+                write_int(script, change.delta);
+            }),
+        });
+    } else {
+        let lines = operations
+            .iter()
+            .flat_map(|operation| (0..operation.width()).map(move |line| (*operation, line)));
+        sql::INSERT_MOVEMENTS.write(script, |hole, script| match hole {
+            "flush_id" => write_int(script, flush),
+            _ => write_rows(script, flavor, lines.clone(), |script, (operation, line)| {
+                write_movement(script, operation, line);
+            }),
+        });
+    }
+}
+
+fn write_movement(script: &mut String, operation: &Operation, index: usize) {
+    let change = operation.change(index);
+    write_id(script, operation.id().as_str());
+    script.push(',');
+    write_id(script, step_of(operation));
+    script.push(',');
+    write_int(script, index + 1);
+    script.push(',');
+    let (kind, reason) = match operation {
+        Operation::Take(_) => ("deduct", None),
+        Operation::Cancel(_) => ("cancel", None),
+        Operation::Adjust(adjustment) => {
+            let kind = if change.delta > 0 { "restock" } else { "write_off" };
+            (kind, adjustment.reason.as_ref())
+        }
+    };
+    write_id(script, kind);
+    script.push(',');
+    write_id(script, change.sku.as_str());
+    script.push(',');
+    write_int(script, change.delta);
+    script.push(',');
+    match reason {
+        Some(reason) => write_text(script, reason.as_str()),
+        None => script.push_str("NULL"),
+    }
+}
+
+/// The step under which an operation is recorded.
+pub(super) fn step_of(operation: &Operation) -> &'static str {
+    match operation {
+        Operation::Take(_) => "take",
+        Operation::Cancel(_) => "settle",
+        Operation::Adjust(_) => "adjust",
+    }
+}
+
+fn write_stock(script: &mut String, flavor: Flavor, totals: &[SkuTotal]) {
+    if let [total] = totals {
+        sql::UPDATE_STOCK_ONE.write(script, |hole, script| match hole {
+            "sku" => write_id(script, total.sku.as_str()),
+            "delta" => write_int(script, total.delta),
+            "need" => write_int(script, total.need),
+            _ => write_int(script, AVAILABLE_MAX - total.rise),
+        });
+    } else {
+        sql::UPDATE_STOCK.write(script, |_, script| {
+            write_rows(script, flavor, totals, |script, total| {
+                write_id(script, total.sku.as_str());
+                script.push(',');
+                write_int(script, total.delta);
+                script.push(',');
+                write_int(script, total.need);
+                script.push(',');
+                write_int(script, AVAILABLE_MAX - total.rise);
+            });
+        });
+    }
+}
+
+fn write_versions(script: &mut String, flavor: Flavor, flush: u64, totals: &[SkuTotal]) {
+    if let [total] = totals {
+        sql::INSERT_VERSION_ONE.write(script, |hole, script| match hole {
+            "sku" => write_id(script, total.sku.as_str()),
+            "flush_id" => write_int(script, flush),
+            "delta" => write_int(script, total.delta),
+            _ => write_int(script, total.orders),
+        });
+    } else {
+        sql::INSERT_VERSIONS.write(script, |hole, script| match hole {
+            "flush_id" => write_int(script, flush),
+            _ => write_rows(script, flavor, totals, |script, total| {
+                write_id(script, total.sku.as_str());
+                script.push(',');
+                write_int(script, total.delta);
+                script.push(',');
+                write_int(script, total.orders);
+            }),
+        });
+    }
+}
+
+fn write_recorded_at(script: &mut String, operation: &Operation) {
+    sql::SELECT_RECORDED_AT.write(script, |hole, script| match hole {
+        "order_id" => write_id(script, operation.id().as_str()),
+        _ => write_id(script, step_of(operation)),
+    });
+}
+
+fn write_left(script: &mut String, totals: &[SkuTotal]) {
+    sql::SELECT_LEFT.write(script, |_, script| {
+        for (index, total) in totals.iter().enumerate() {
+            if index > 0 {
+                script.push(',');
+            }
+            write_id(script, total.sku.as_str());
+        }
+    });
+}

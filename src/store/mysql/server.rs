@@ -1,0 +1,183 @@
+//! What the server promises and whether orders can be taken, read from its settings.
+
+use sqlx::{Connection, MySqlConnection, Row};
+
+use super::address::Address;
+use super::connect::{run, text};
+use super::error::describe;
+use super::flavor::Flavor;
+use super::migrate::is_current;
+use crate::store::{DurabilityClass, Readiness, StoreError};
+
+/// Room that one flush needs in a message, in bytes; `max_allowed_packet` has to be larger.
+const PACKET_BYTES_MIN: u64 = 2 * 1024 * 1024;
+
+/// One thing that a DBA should know or change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// True when orders cannot be taken until it is changed.
+    pub prevents_orders: bool,
+    /// What is the case, and what to do.
+    pub text: String,
+}
+
+/// Everything that `hotrow doctor` looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// The part that `/readyz` shows.
+    pub readiness: Readiness,
+    /// What should be known or changed, worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads the server's settings and the schema.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when the server cannot be reached or does not answer.
+pub async fn inspect(address: &Address) -> Result<Inspection, StoreError> {
+    let unavailable = |error: sqlx::Error| StoreError::Unavailable(describe(&error));
+    let mut connection =
+        MySqlConnection::connect_with(address.options()).await.map_err(unavailable)?;
+    let server = read(&mut connection).await.map_err(unavailable)?;
+    connection.close().await.map_err(unavailable)?;
+    let mut findings = server.findings();
+    if address.unverified() {
+        findings.push(Finding {
+            prevents_orders: false,
+            text: "the connection leaves this machine without verified TLS; add \
+                   ssl-mode=VERIFY_IDENTITY and ssl-ca=FILE to the database URL"
+                .to_owned(),
+        });
+    }
+    findings.sort_by_key(|finding| !finding.prevents_orders);
+    Ok(Inspection { readiness: server.readiness(), findings })
+}
+
+/// What `/readyz` shows, over a connection that is there already.
+pub(super) async fn readiness(connection: &mut MySqlConnection) -> Result<Readiness, sqlx::Error> {
+    Ok(read(connection).await?.readiness())
+}
+
+struct Server {
+    version: String,
+    flush_at_commit: u64,
+    sync_binlog: u64,
+    log_bin: bool,
+    doublewrite: String,
+    read_only: bool,
+    max_allowed_packet: u64,
+    migrations_current: bool,
+}
+
+async fn read(connection: &mut MySqlConnection) -> Result<Server, sqlx::Error> {
+    let settings = "SELECT VERSION(), CAST(@@innodb_flush_log_at_trx_commit AS UNSIGNED), \
+                    CAST(@@sync_binlog AS UNSIGNED), CAST(@@log_bin AS UNSIGNED), \
+                    CAST(@@innodb_doublewrite AS CHAR), CAST(@@read_only AS UNSIGNED), \
+                    CAST(@@max_allowed_packet AS UNSIGNED)";
+    let (_, rows) = run(connection, settings.to_owned()).await?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let version = text(row, 0)?;
+    let number = |index: usize| row.try_get_unchecked::<u64, _>(index);
+    // MySQL has a second switch that binds administrators too.
+    let super_read_only = match Flavor::of(&version) {
+        Flavor::MySql => {
+            let asked = "SELECT CAST(@@super_read_only AS UNSIGNED)".to_owned();
+            let (_, rows) = run(connection, asked).await?;
+            rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get_unchecked::<u64, _>(0)? != 0
+        }
+        Flavor::MariaDb => false,
+    };
+    Ok(Server {
+        flush_at_commit: number(1)?,
+        sync_binlog: number(2)?,
+        log_bin: number(3)? != 0,
+        doublewrite: text(row, 4)?,
+        read_only: number(5)? != 0 || super_read_only,
+        max_allowed_packet: number(6)?,
+        migrations_current: is_current(connection).await?,
+        version,
+    })
+}
+
+impl Server {
+    fn durability(&self) -> DurabilityClass {
+        match self.flush_at_commit {
+            1 if !self.log_bin || self.sync_binlog == 1 => DurabilityClass::PowerLoss,
+            1 | 2 => DurabilityClass::ProcessCrash,
+            _ => DurabilityClass::Weak,
+        }
+    }
+
+    fn readiness(&self) -> Readiness {
+        let flag = |on: bool| if on { "ON" } else { "OFF" }.to_owned();
+        Readiness {
+            server_version: self.version.clone(),
+            durability: self.durability(),
+            settings: vec![
+                ("innodb_flush_log_at_trx_commit".to_owned(), self.flush_at_commit.to_string()),
+                ("sync_binlog".to_owned(), self.sync_binlog.to_string()),
+                ("log_bin".to_owned(), flag(self.log_bin)),
+                ("innodb_doublewrite".to_owned(), self.doublewrite.clone()),
+                ("max_allowed_packet".to_owned(), self.max_allowed_packet.to_string()),
+            ],
+            writable: !self.read_only,
+            migrations_current: self.migrations_current,
+        }
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut find = |prevents_orders: bool, text: String| {
+            findings.push(Finding { prevents_orders, text });
+        };
+        if self.read_only {
+            find(
+                true,
+                "the server is read-only; use the primary, or SET GLOBAL read_only = OFF there"
+                    .to_owned(),
+            );
+        }
+        if !self.migrations_current {
+            find(true, "the schema is missing or not current; run `hotrow migrate`".to_owned());
+        }
+        if self.max_allowed_packet < PACKET_BYTES_MIN {
+            find(
+                true,
+                format!(
+                    "max_allowed_packet is {}; a flush needs {PACKET_BYTES_MIN}: \
+                     SET GLOBAL max_allowed_packet = 67108864",
+                    self.max_allowed_packet
+                ),
+            );
+        }
+        if self.flush_at_commit != 1 {
+            find(
+                false,
+                format!(
+                    "innodb_flush_log_at_trx_commit is {}: a crash can lose orders that were \
+                     answered; SET GLOBAL innodb_flush_log_at_trx_commit = 1",
+                    self.flush_at_commit
+                ),
+            );
+        }
+        if self.log_bin && self.sync_binlog != 1 {
+            find(
+                false,
+                format!(
+                    "sync_binlog is {}: a crash of the machine can lose orders that were answered, \
+                     or their copies on replicas; SET GLOBAL sync_binlog = 1",
+                    self.sync_binlog
+                ),
+            );
+        }
+        if self.doublewrite == "OFF" || self.doublewrite == "0" {
+            find(
+                false,
+                "innodb_doublewrite is off: a crash of the machine can tear pages unless the file \
+                 system prevents it"
+                    .to_owned(),
+            );
+        }
+        findings
+    }
+}

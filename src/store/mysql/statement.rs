@@ -1,0 +1,138 @@
+//! The statements of `sql/statements`, byte for byte, with the lists that a flush fills in.
+//!
+//! Values are put into the text by this module alone, and only such as cannot end a literal:
+//! identifiers of the domain (their constructors allow no quote or backslash), integers, and other
+//! text as hexadecimal.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use super::flavor::Flavor;
+
+/// A statement with holes such as `{rows}`.
+#[derive(Debug)]
+pub(super) struct Statement {
+    text: String,
+}
+
+macro_rules! statement {
+    ($name:ident, $file:literal) => {
+        pub(super) static $name: LazyLock<Statement> = LazyLock::new(|| {
+            Statement::parse(include_str!(concat!("../../../sql/statements/", $file)))
+        });
+    };
+}
+
+statement!(INSERT_TAKES, "insert_takes.sql");
+statement!(INSERT_MOVEMENTS, "insert_movements.sql");
+statement!(UPDATE_STOCK, "update_stock.sql");
+statement!(UPDATE_STOCK_ONE, "update_stock_one.sql");
+statement!(INSERT_VERSIONS, "insert_versions.sql");
+statement!(INSERT_VERSION_ONE, "insert_version_one.sql");
+statement!(SELECT_RECORDED_AT, "select_recorded_at.sql");
+statement!(SELECT_LEFT, "select_left.sql");
+statement!(LOCK_STOCK, "lock_stock.sql");
+statement!(SELECT_KNOWN, "select_known.sql");
+statement!(SELECT_ORDER, "select_order.sql");
+statement!(SELECT_STOCK, "select_stock.sql");
+statement!(OPEN_STOCK, "open_stock.sql");
+statement!(OPEN_STOCK_MOVEMENT, "open_stock_movement.sql");
+statement!(OPEN_STOCK_VERSION, "open_stock_version.sql");
+statement!(SELECT_OPENING, "select_opening.sql");
+statement!(SESSION, "session.sql");
+statement!(SELECT_SESSION, "select_session.sql");
+
+impl Statement {
+    fn parse(source: &str) -> Self {
+        let lines = source.lines().filter(|line| !line.starts_with("--"));
+        Self { text: lines.collect::<Vec<_>>().join("\n").trim().to_owned() }
+    }
+
+    /// The text of a statement without holes.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Appends the statement to `script`; `fill` writes what stands in each hole, given its name.
+    pub(super) fn write(&self, script: &mut String, mut fill: impl FnMut(&str, &mut String)) {
+        let mut rest = self.text.as_str();
+        while let Some((before, after)) = rest.split_once('{') {
+            let (hole, after) = after.split_once('}').expect("a hole of a statement is closed");
+            script.push_str(before);
+            fill(hole, script);
+            rest = after;
+        }
+        script.push_str(rest);
+    }
+}
+
+/// Appends `ROW(…),ROW(…)` in the server's own form.
+pub(super) fn write_rows<I: IntoIterator>(
+    script: &mut String,
+    flavor: Flavor,
+    rows: I,
+    mut write_row: impl FnMut(&mut String, I::Item),
+) {
+    let mut first = true;
+    for row in rows {
+        if !first {
+            script.push(',');
+        }
+        first = false;
+        script.push_str(flavor.row());
+        script.push('(');
+        write_row(script, row);
+        script.push(')');
+    }
+}
+
+/// Appends an identifier of the domain as a literal.
+pub(super) fn write_id(script: &mut String, id: &str) {
+    debug_assert!(!id.contains(['\'', '\\']), "the domain's identifiers have no quotes");
+    script.push('\'');
+    script.push_str(id);
+    script.push('\'');
+}
+
+/// Appends an integer.
+pub(super) fn write_int(script: &mut String, value: impl std::fmt::Display) {
+    write!(script, "{value}").expect("writing to a string cannot fail");
+}
+
+/// Appends any text as a hexadecimal literal.
+pub(super) fn write_text(script: &mut String, text: &str) {
+    script.push_str("_utf8mb4 x'");
+    for byte in text.bytes() {
+        write!(script, "{byte:02x}").expect("writing to a string cannot fail");
+    }
+    script.push('\'');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_are_left_out_and_holes_filled() {
+        let statement = Statement::parse("-- why\nSELECT {a},\n  {b}\n");
+        let mut script = String::new();
+        statement.write(&mut script, |hole, script| script.push_str(&hole.to_uppercase()));
+        assert_eq!(script, "SELECT A,\n  B");
+    }
+
+    #[test]
+    fn text_cannot_end_its_literal() {
+        let mut script = String::new();
+        write_text(&mut script, "a'; DROP TABLE stock -- \\");
+        assert_eq!(script, "_utf8mb4 x'61273b2044524f50205441424c452073746f636b202d2d205c'");
+    }
+
+    #[test]
+    fn rows_take_the_form_of_the_server() {
+        for (flavor, expected) in [(Flavor::MySql, "ROW(1),ROW(2)"), (Flavor::MariaDb, "(1),(2)")] {
+            let mut script = String::new();
+            write_rows(&mut script, flavor, [1, 2], |script, value| write_int(script, value));
+            assert_eq!(script, expected);
+        }
+    }
+}
