@@ -1,36 +1,29 @@
 //! Many orders in one request. Each stands alone: a bad one is answered in its place and harms no
 //! neighbour.
 
-use std::time::Duration;
-
-use hyper::body::Incoming;
+use hyper::StatusCode;
 use hyper::header::HeaderValue;
-use hyper::{Request, StatusCode};
 
 use super::access::Caller;
 use super::answer::{self, JSON, Outcome};
-use super::body::{self, Media};
+use super::body::{Media, Upload};
 use super::orders;
 use super::problem::Problem;
 use super::state::State;
 use super::verdict::settle;
 use super::wire::{MemberProblem, OrderAnswer, order_id_if_readable, render_into, split_array};
 use crate::domain::{LimitKind, Operation, Order, Verdict};
-use crate::limits::{
-    BATCH_BODY_BYTES_MAX, BATCH_BODY_TIME_MS, BATCH_ORDERS_MAX, BATCH_REQUESTS_MAX,
-};
+use crate::limits::{BATCH_ORDERS_MAX, BATCH_REQUESTS_MAX};
 
 /// Members that are parsed or answered before other requests get their turn.
 const TURN_MEMBERS: usize = 256;
 
 /// `POST /v1/orders/batch`
-pub(super) async fn take(state: &State, caller: Caller, request: Request<Incoming>) -> Outcome {
-    let media = body::expect_batch(request.headers(), request.body())?;
+pub(super) async fn take(state: &State, caller: Caller, upload: Upload<'_>) -> Outcome {
     let full =
         |_| Problem::Overloaded { limit: LimitKind::Process, limit_value: BATCH_REQUESTS_MAX };
     let _slot = state.batches.try_acquire().map_err(full)?;
-    let time = Duration::from_millis(BATCH_BODY_TIME_MS);
-    let text = body::read(request.into_body(), BATCH_BODY_BYTES_MAX, time).await?;
+    let (media, text) = upload.batch().await?;
     let members = match media {
         Media::Json => split_array(&text)?,
         Media::Ndjson => split_lines(&text)?,

@@ -9,7 +9,9 @@ use hyper::header::CONTENT_TYPE;
 
 use super::answer::Failure;
 use super::problem::Problem;
-use crate::limits::{BODY_TIME_MS, DISCARD_BYTES_MAX};
+use crate::limits::{
+    BATCH_BODY_BYTES_MAX, BATCH_BODY_TIME_MS, BODY_BYTES_MAX, BODY_TIME_MS, DISCARD_BYTES_MAX,
+};
 
 /// The content types that a call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,33 +22,56 @@ pub(super) enum Media {
     Ndjson,
 }
 
-/// The content type of a request that must be JSON.
-///
-/// # Errors
-/// [`Problem::Malformed`] without a body, [`Problem::UnsupportedMediaType`] for any other type.
-pub(super) fn expect_json(headers: &HeaderMap, body: &Incoming) -> Result<(), Problem> {
-    match media(headers) {
-        Some(Media::Json) => Ok(()),
-        Some(Media::Ndjson) => Err(Problem::UnsupportedMediaType("application/json")),
-        None => Err(no_type(body, "application/json")),
+/// The body of one request, not read yet, and what its head says about it.
+pub(super) struct Upload<'a> {
+    pub(super) headers: &'a HeaderMap,
+    pub(super) body: &'a mut Incoming,
+}
+
+impl Upload<'_> {
+    /// The body of a call that takes JSON.
+    ///
+    /// # Errors
+    /// Those of [`read`]; [`Problem::Malformed`] without a body; [`Problem::UnsupportedMediaType`].
+    pub(super) async fn json(self) -> Result<Bytes, Failure> {
+        match media(self.headers) {
+            Some(Media::Json) => {
+                read(self.body, BODY_BYTES_MAX, Duration::from_millis(BODY_TIME_MS)).await
+            }
+            Some(Media::Ndjson) => Err(Problem::UnsupportedMediaType(JSON_TYPE).into()),
+            None => Err(self.no_type(JSON_TYPE).into()),
+        }
+    }
+
+    /// The body of a call that needs none, when there is one.
+    ///
+    /// # Errors
+    /// Those of [`Upload::json`].
+    pub(super) async fn json_if_any(self) -> Result<Option<Bytes>, Failure> {
+        if self.body.is_end_stream() { Ok(None) } else { self.json().await.map(Some) }
+    }
+
+    /// The body of a batch and its form.
+    ///
+    /// # Errors
+    /// Those of [`Upload::json`].
+    pub(super) async fn batch(self) -> Result<(Media, Bytes), Failure> {
+        let media = media(self.headers).ok_or_else(|| self.no_type(BATCH_TYPES))?;
+        let time = Duration::from_millis(BATCH_BODY_TIME_MS);
+        Ok((media, read(self.body, BATCH_BODY_BYTES_MAX, time).await?))
+    }
+
+    fn no_type(&self, accepted: &'static str) -> Problem {
+        if self.body.is_end_stream() {
+            Problem::Malformed("the request has no body".to_owned())
+        } else {
+            Problem::UnsupportedMediaType(accepted)
+        }
     }
 }
 
-/// The content type of a batch.
-///
-/// # Errors
-/// [`Problem::Malformed`] without a body, [`Problem::UnsupportedMediaType`] for any other type.
-pub(super) fn expect_batch(headers: &HeaderMap, body: &Incoming) -> Result<Media, Problem> {
-    media(headers).ok_or_else(|| no_type(body, "application/json or application/x-ndjson"))
-}
-
-fn no_type(body: &Incoming, accepted: &'static str) -> Problem {
-    if body.is_end_stream() {
-        Problem::Malformed("the request has no body".to_owned())
-    } else {
-        Problem::UnsupportedMediaType(accepted)
-    }
-}
+const JSON_TYPE: &str = "application/json";
+const BATCH_TYPES: &str = "application/json or application/x-ndjson";
 
 fn media(headers: &HeaderMap) -> Option<Media> {
     let value = headers.get(CONTENT_TYPE)?.as_bytes();

@@ -1,25 +1,21 @@
 //! Orders, one at a time.
 
-use std::time::Duration;
-
-use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use hyper::StatusCode;
 
 use super::access::Caller;
 use super::answer::{self, Failure, Outcome};
+use super::body::Upload;
 use super::problem::Problem;
+use super::route;
 use super::state::State;
 use super::verdict::settle;
 use super::wire::{self, EmptyBody, OrderAnswer, OrderBody};
-use super::{body, route};
 use crate::domain::{Cancellation, Operation, Order, OrderStatus};
-use crate::limits::{BODY_BYTES_MAX, BODY_TIME_MS};
 use crate::store::OrderRecord;
 
 /// `POST /v1/orders`
-pub(super) async fn take(state: &State, caller: Caller, request: Call<'_>) -> Outcome {
-    body::expect_json(request.headers(), request.body())?;
-    let json = read(request.into_body()).await?;
+pub(super) async fn take(state: &State, caller: Caller, upload: Upload<'_>) -> Outcome {
+    let json = upload.json().await?;
     let order = parse(&json)?;
     state.access.spend(caller, 1)?;
     let verdict = state.lanes.submit(Operation::Take(order.clone())).await;
@@ -42,8 +38,8 @@ pub(super) async fn read_one(state: &State, id: &str) -> Outcome {
 }
 
 /// `POST /v1/orders/{order_id}/confirm`. Orders are never held, so there is nothing left to confirm.
-pub(super) async fn confirm(state: &State, id: &str, request: Call<'_>) -> Outcome {
-    expect_nothing(request).await?;
+pub(super) async fn confirm(state: &State, id: &str, upload: Upload<'_>) -> Outcome {
+    expect_nothing(upload).await?;
     let record = find(state, id).await?;
     match record.status {
         OrderStatus::Deducted => Ok(answer_with(&record, record.status)),
@@ -52,13 +48,8 @@ pub(super) async fn confirm(state: &State, id: &str, request: Call<'_>) -> Outco
 }
 
 /// `POST /v1/orders/{order_id}/cancel`
-pub(super) async fn cancel(
-    state: &State,
-    caller: Caller,
-    id: &str,
-    request: Call<'_>,
-) -> Outcome {
-    expect_nothing(request).await?;
+pub(super) async fn cancel(state: &State, caller: Caller, id: &str, upload: Upload<'_>) -> Outcome {
+    expect_nothing(upload).await?;
     state.access.spend(caller, 1)?;
     let record = find(state, id).await?;
     let cancellation = Cancellation(record.order.clone());
@@ -84,18 +75,9 @@ async fn find(state: &State, id: &str) -> Result<OrderRecord, Failure> {
     }
 }
 
-async fn expect_nothing(request: Call<'_>) -> Result<(), Failure> {
-    let (head, incoming) = request.into_parts();
-    if hyper::body::Body::is_end_stream(&incoming) {
-        return Ok(());
+async fn expect_nothing(upload: Upload<'_>) -> Result<(), Failure> {
+    if let Some(json) = upload.json_if_any().await? {
+        wire::parse::<EmptyBody>(&json)?;
     }
-    body::expect_json(&head.headers, &incoming)?;
-    let json = read(incoming).await?;
-    wire::parse::<EmptyBody>(&json)?;
     Ok(())
-}
-
-/// The body of any call but a batch.
-pub(super) async fn read(incoming: Incoming) -> Result<hyper::body::Bytes, Failure> {
-    body::read(incoming, BODY_BYTES_MAX, Duration::from_millis(BODY_TIME_MS)).await
 }

@@ -3,12 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, EXPECT, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{Request, Version};
 use tokio::sync::Semaphore;
 
 use super::access::Access;
 use super::answer::{self, Answer, Failure, Outcome};
+use super::body::{self, Upload};
 use super::problem::Problem;
 use super::route::{AdminRoute, OrdersRoute};
 use super::{admin, batch, orders, stock};
@@ -67,9 +69,14 @@ impl State {
         &self,
         request: Request<Incoming>,
     ) -> Result<Answer, BodyTooSlow> {
-        let version = request.version();
-        let outcome = self.dispatch_orders(request).await;
-        self.finish(version, outcome)
+        let (head, mut body) = request.into_parts();
+        let outcome = self.dispatch_orders(&head, &mut body).await;
+        // Who asked whether to send the body has not sent it.
+        let refused = matches!(outcome, Err(Failure::Problem(_)));
+        if refused && !head.headers.contains_key(EXPECT) {
+            body::discard(&mut body).await;
+        }
+        self.finish(head.version, outcome)
     }
 
     /// Answers one request of the admin listener.
@@ -82,24 +89,24 @@ impl State {
         self.finish(version, outcome)
     }
 
-    async fn dispatch_orders(&self, request: Request<Incoming>) -> Outcome {
+    async fn dispatch_orders(&self, head: &Parts, body: &mut Incoming) -> Outcome {
         if self.draining() {
             return Err(Problem::Draining.into());
         }
-        // Cheap to clone, and the body can then be given away while the path is in use.
-        let uri = request.uri().clone();
-        let route = OrdersRoute::of(request.method(), uri.path())?;
-        let caller = self.access.admit(request.headers(), route.role())?;
+        let route = OrdersRoute::of(&head.method, head.uri.path())?;
+        let caller = self.access.admit(&head.headers, route.role())?;
+        let query = head.uri.query();
+        let upload = Upload { headers: &head.headers, body };
         match route {
-            OrdersRoute::Take => orders::take(self, caller, request).await,
-            OrdersRoute::TakeBatch => batch::take(self, caller, request).await,
+            OrdersRoute::Take => orders::take(self, caller, upload).await,
+            OrdersRoute::TakeBatch => batch::take(self, caller, upload).await,
             OrdersRoute::ReadOrder(id) => orders::read_one(self, id).await,
-            OrdersRoute::Confirm(id) => orders::confirm(self, id, request).await,
-            OrdersRoute::Cancel(id) => orders::cancel(self, caller, id, request).await,
-            OrdersRoute::ListStock => stock::list(self, uri.query()).await,
-            OrdersRoute::ReadStock(sku) => stock::read_one(self, sku, uri.query()).await,
-            OrdersRoute::OpenStock(sku) => stock::open(self, sku, request).await,
-            OrdersRoute::Adjust(sku) => stock::adjust(self, sku, request).await,
+            OrdersRoute::Confirm(id) => orders::confirm(self, id, upload).await,
+            OrdersRoute::Cancel(id) => orders::cancel(self, caller, id, upload).await,
+            OrdersRoute::ListStock => stock::list(self, query).await,
+            OrdersRoute::ReadStock(sku) => stock::read_one(self, sku, query).await,
+            OrdersRoute::OpenStock(sku) => stock::open(self, sku, upload).await,
+            OrdersRoute::Adjust(sku) => stock::adjust(self, sku, upload).await,
         }
     }
 

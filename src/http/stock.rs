@@ -2,23 +2,22 @@
 
 use std::collections::HashMap;
 
-use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
+use hyper::StatusCode;
 
 use super::answer::{self, Failure, Outcome};
+use super::body::Upload;
 use super::problem::Problem;
 use super::state::State;
 use super::verdict::settle;
 use super::wire::{self, AdjustmentAnswer, AdjustmentBody, StockAnswer, StockBody};
-use super::{body, orders, query, route};
+use super::{query, route};
 use crate::domain::{Operation, Sku};
 use crate::store::{StockOpening, StockRecord, StoreError};
 
 /// `PUT /v1/stock/{sku}`
-pub(super) async fn open(state: &State, sku: &str, request: Request<Incoming>) -> Outcome {
+pub(super) async fn open(state: &State, sku: &str, upload: Upload<'_>) -> Outcome {
     let sku = route::sku(sku)?;
-    body::expect_json(request.headers(), request.body())?;
-    let json = orders::read(request.into_body()).await?;
+    let json = upload.json().await?;
     let available = wire::parse::<StockBody>(&json)?.into_available()?;
     let status = match state.desk.open_stock(sku.clone(), available).await {
         Ok(StockOpening::Created) => StatusCode::CREATED,
@@ -70,10 +69,9 @@ async fn look_up(state: &State, skus: Vec<Sku>) -> Result<Vec<StockRecord>, Fail
 }
 
 /// `POST /v1/stock/{sku}/adjustments`
-pub(super) async fn adjust(state: &State, sku: &str, request: Request<Incoming>) -> Outcome {
+pub(super) async fn adjust(state: &State, sku: &str, upload: Upload<'_>) -> Outcome {
     let sku = route::sku(sku)?;
-    body::expect_json(request.headers(), request.body())?;
-    let json = orders::read(request.into_body()).await?;
+    let json = upload.json().await?;
     let adjustment = wire::parse::<AdjustmentBody<'_>>(&json)?.into_adjustment(sku)?;
     let verdict = state.lanes.submit(Operation::Adjust(adjustment.clone())).await;
     let done = settle(&adjustment.id, "delta", verdict)?;

@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::http::answer::Answer;
+use crate::http::answer::{self, Answer, Failure};
 use crate::http::body;
 use crate::http::connection::Patience;
 use crate::http::listener::{Listener, Stops};
@@ -241,11 +241,13 @@ async fn leaving_answers_what_is_in_flight_and_then_ends() {
 }
 
 /// Reads the body under test limits and says how long it was.
-async fn measure(request: Request<Incoming>) -> Result<Answer, BodyTooSlow> {
-    use crate::http::answer::{self, Failure};
-    match body::read(request.into_body(), 10, SHORT).await {
+async fn measure(mut request: Request<Incoming>) -> Result<Answer, BodyTooSlow> {
+    match body::read(request.body_mut(), 10, SHORT).await {
         Ok(bytes) => Ok(Response::new(Full::new(bytes.len().to_string().into()))),
-        Err(Failure::Problem(problem)) => Ok(answer::problem(&problem)),
+        Err(Failure::Problem(problem)) => {
+            body::discard(request.body_mut()).await;
+            Ok(answer::problem(&problem))
+        }
         Err(Failure::BodyTooSlow) => Err(BodyTooSlow),
     }
 }
@@ -254,11 +256,23 @@ async fn measure(request: Request<Incoming>) -> Result<Answer, BodyTooSlow> {
 async fn bodies_are_bounded_in_size_and_time() {
     let server = Server::start(8, PATIENT, measure).await;
     let addr = server.addr;
+    let whole = 12 * 1024 * 1024;
     let chunked = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
     for (rest, expected) in [
         ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n0123456789".to_owned(), "10"),
         // Refused for what it says, before anything of it came.
-        ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 11\r\n\r\n".to_owned(), "too-large"),
+        (
+            format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", u64::MAX / 2),
+            "too-large",
+        ),
+        // Sent whole before the answer is looked for.
+        (
+            format!(
+                "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {whole}\r\n\r\n{}",
+                "x".repeat(whole)
+            ),
+            "too-large",
+        ),
         (format!("{chunked}5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n"), "10"),
         (format!("{chunked}5\r\n01234\r\n6\r\n567890\r\n0\r\n\r\n"), "too-large"),
         (format!("{chunked}0\r\n\r\n"), "0"),
