@@ -1,0 +1,174 @@
+//! The connection to MySQL fails at the worst moment: no order is lost, none is doubled, unknowns
+//! are honest, and the service recovers by itself.
+
+use std::time::Duration;
+
+use hotrow::embedded::Flavor;
+
+use crate::support::client::{Client, lines};
+use crate::support::database;
+use crate::support::process::Hotrow;
+use crate::support::proxy::{Fault, Proxy};
+use crate::support::shop::{Load, Shop, sell, until};
+
+const SEED: u64 = 13;
+
+/// An order is answered within this time whatever happens, so that a black hole does not last.
+const DEADLINE: [&str; 2] = ["--order-deadline-ms", "3000"];
+
+const SKUS: [&str; 3] = ["a", "b", "c"];
+
+struct Scene {
+    shop: Shop,
+    proxy: Proxy,
+    hotrow: Hotrow,
+    client: Client,
+    sent: usize,
+}
+
+impl Scene {
+    async fn open(flavor: Flavor) -> Self {
+        let database = database::fresh(flavor).await;
+        let proxy = Proxy::start(database.address.port, SEED).await;
+        let shop = Shop::open(database).await;
+        let hotrow = Hotrow::serve(shop.database.url_through(proxy.port), &DEADLINE).await;
+        let client = shop.client(&hotrow);
+        for sku in SKUS {
+            client.put_stock(sku, 400).await;
+        }
+        Self { shop, proxy, hotrow, client, sent: 0 }
+    }
+
+    /// The next orders, of one line and of two.
+    async fn sell(&mut self, count: usize) {
+        let order = |n: usize| {
+            let order = match n % 4 {
+                0 => lines(&[("a", 1), ("b", 2)]),
+                _ => lines(&[(SKUS[n % 3], 1)]),
+            };
+            (format!("o-{n}"), order)
+        };
+        let orders = (self.sent..self.sent + count).map(order).collect();
+        self.sent += count;
+        sell(&self.client, 16, orders).await;
+    }
+
+    /// It recovers by itself, settles what is open, and everything adds up.
+    async fn close(mut self, promised: &[&str]) {
+        self.proxy.heal();
+        let before = self.shop.answered("201");
+        until("orders go through again", async || {
+            self.sell(1).await;
+            self.shop.answered("201") > before
+        })
+        .await;
+        self.sell(300).await;
+        self.shop.settle(&self.client).await;
+        self.shop.close(promised).await;
+    }
+}
+
+/// A load while the fault happens.
+async fn under(flavor: Flavor, fault: Fault, times: usize) {
+    let mut scene = Scene::open(flavor).await;
+    scene.sell(50).await;
+    scene.proxy.arm(fault, times);
+    until("the fault has happened as often as it was armed", async || {
+        scene.sell(50).await;
+        scene.proxy.armed() == 0
+    })
+    .await;
+    scene.proxy.require_hits(&[fault]);
+    scene.close(&["order 201"]).await;
+}
+
+async fn commit_dropped(flavor: Flavor) {
+    under(flavor, Fault::DropCommit, 4).await;
+}
+
+async fn ok_swallowed(flavor: Flavor) {
+    under(flavor, Fault::SwallowOk, 4).await;
+}
+
+async fn connection_reset(flavor: Flavor) {
+    under(flavor, Fault::ResetOnCommit, 4).await;
+}
+
+async fn black_hole_before_commit(flavor: Flavor) {
+    under(flavor, Fault::BlackHoleBeforeCommit, 2).await;
+}
+
+async fn black_hole_after_commit(flavor: Flavor) {
+    under(flavor, Fault::BlackHoleAfterCommit, 2).await;
+}
+
+async fn commit_delayed(flavor: Flavor) {
+    under(flavor, Fault::DelayCommit(Duration::from_millis(500)), 4).await;
+}
+
+async fn cut_in_the_middle_of_an_answer(flavor: Flavor) {
+    under(flavor, Fault::CutInExecute, 4).await;
+}
+
+async fn answers_in_pieces(flavor: Flavor) {
+    under(flavor, Fault::SplitPackets, 10).await;
+}
+
+/// A commit is under way when the network goes, for longer than an order may wait; then it is back.
+async fn the_network_is_gone(flavor: Flavor) {
+    let mut scene = Scene::open(flavor).await;
+    scene.sell(50).await;
+    scene.proxy.arm(Fault::BlackHoleAfterCommit, 1);
+    let load = Load::start(&scene.client, 16, "dark", |n| lines(&[(SKUS[n % 3], 1)]));
+    until("a commit is under way", async || scene.proxy.armed() == 0).await;
+    scene.proxy.black_hole();
+
+    // Nobody waits for ever: everything is answered, and honestly, while the network is gone.
+    until("orders are refused", async || scene.shop.answered("database-unavailable") > 0).await;
+    until("the outcome is told to be unknown", async || scene.shop.answered("outcome-unknown") > 0)
+        .await;
+    load.end().await;
+    let admin = scene.shop.admin(&scene.hotrow);
+    assert_eq!(admin.get("/readyz").await.status, 503);
+    assert_eq!(admin.get("/healthz").await.status, 200);
+
+    scene.proxy.heal();
+    scene.shop.ready(&scene.hotrow).await;
+    scene.close(&["order 201", "order database-unavailable", "order outcome-unknown"]).await;
+}
+
+/// Everything at random under load, until each kind has happened.
+async fn everything_at_random(flavor: Flavor) {
+    let faults = [
+        Fault::DropCommit,
+        Fault::SwallowOk,
+        Fault::ResetOnCommit,
+        Fault::DelayCommit(Duration::from_millis(20)),
+        Fault::CutInExecute,
+        Fault::SplitPackets,
+    ];
+    let mut scene = Scene::open(flavor).await;
+    for fault in faults {
+        scene.proxy.arm_randomly(fault, 30);
+    }
+    until("every fault has happened", async || {
+        scene.sell(200).await;
+        faults.iter().all(|&fault| scene.proxy.count(fault) > 0)
+    })
+    .await;
+    scene.proxy.require_hits(&faults);
+    scene.close(&["order 201"]).await;
+}
+
+both_flavors!(
+    commit_dropped,
+    ok_swallowed,
+    connection_reset,
+    black_hole_before_commit,
+    black_hole_after_commit,
+    commit_delayed,
+    cut_in_the_middle_of_an_answer,
+    answers_in_pieces,
+    the_network_is_gone,
+    everything_at_random,
+);

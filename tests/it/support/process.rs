@@ -1,0 +1,125 @@
+//! The real `hotrow` binary as a child process.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::room;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_hotrow");
+
+/// For a start, or an end, on a machine that is busy with other tests.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How much of a failed test's log is shown.
+const LOG_LINES_SHOWN: usize = 60;
+
+/// A `hotrow serve`, killed when dropped. When its test fails, the end of its log is printed.
+pub(crate) struct Hotrow {
+    child: Child,
+    pub(crate) orders: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    log: PathBuf,
+}
+
+/// Brings the schema of the database to the newest.
+pub(crate) async fn migrate(database_url: String) {
+    let mut command = Command::new(BINARY);
+    command
+        .args(["migrate", "--database-url", &database_url])
+        .current_dir(room::directory("migrate"));
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "migrate failed: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+impl Hotrow {
+    /// Starts it on a migrated database with more arguments, and waits until it listens.
+    pub(crate) async fn serve(database_url: String, more: &[&str]) -> Self {
+        let more: Vec<String> = more.iter().map(|&argument| argument.to_owned()).collect();
+        tokio::task::spawn_blocking(move || Self::start(&database_url, &more)).await.unwrap()
+    }
+
+    fn start(database_url: &str, more: &[String]) -> Self {
+        let directory = room::directory("hotrow");
+        let log = directory.join("stderr.log");
+        let mut child = Command::new(BINARY)
+            .args(["serve", "--database-url", database_url])
+            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .args(more)
+            .current_dir(&directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().expect("stdout was set to a pipe above");
+        let (lines, said) = mpsc::channel();
+        let mut copy = File::create(directory.join("stdout.log")).unwrap();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines() {
+                let line = line.unwrap();
+                writeln!(copy, "{line}").unwrap();
+                // Nobody listens any more once both addresses are known.
+                let _ = lines.send(line);
+            }
+        });
+        let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+        let mut hotrow = Self { child, orders: unknown, admin: unknown, log };
+        let deadline = Instant::now() + PATIENCE;
+        while hotrow.orders == unknown || hotrow.admin == unknown {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = said.recv_timeout(left).expect("hotrow says where it listens");
+            if let Some((_, address)) = line.split_once("orders listening on http://") {
+                hotrow.orders = address.trim().parse().unwrap();
+            } else if let Some((_, address)) = line.split_once("admin listening on http://") {
+                hotrow.admin = address.trim().parse().unwrap();
+            }
+        }
+        hotrow
+    }
+
+    /// `KILL`, `TERM`, `INT`, `STOP` or `CONT`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let status = Command::new("kill")
+            .arg(format!("-{signal}"))
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
+        assert!(status.success(), "hotrow had already ended");
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "hotrow did not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap()).into_owned()
+    }
+}
+
+impl Drop for Hotrow {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            let shown = &lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..];
+            eprintln!("--- the log of hotrow on {} ends with:\n{}", self.orders, shown.join("\n"));
+        }
+    }
+}
