@@ -222,7 +222,7 @@ impl<T> Combiner<T> {
     fn launch(&mut self, draft: Draft<T>) {
         let id = self.next_flush;
         self.next_flush.0 += 1;
-        let Draft { mode, operations, members, lanes } = draft;
+        let Draft { mode, operations, members, lanes, left_ring } = draft;
         let mut before = Vec::new();
         let mut distinct = Vec::with_capacity(lanes.len());
         for ix in lanes {
@@ -238,6 +238,9 @@ impl<T> Combiner<T> {
             }
             lane.flights.push(id);
             distinct.push(ix);
+        }
+        for ix in left_ring {
+            self.lanes.forget_if_idle(ix);
         }
         let apart = members.first().is_some_and(|first| first.attempts >= ATTEMPTS_BEFORE_APART);
         self.apart_flights += usize::from(apart);

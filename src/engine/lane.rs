@@ -100,9 +100,7 @@ impl Lanes {
 
     /// Forgets the lane if nothing waits or flies in it: a SKU without traffic costs no memory.
     pub(super) fn forget_if_idle(&mut self, ix: LaneIx) {
-        if self.get(ix).idle()
-            && let Some(lane) = self.lanes[ix.0].take()
-        {
+        if let Some(lane) = self.lanes[ix.0].take_if(|lane| lane.idle()) {
             self.by_sku.remove(&lane.sku);
             self.free.push(ix);
         }

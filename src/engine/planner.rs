@@ -36,6 +36,9 @@ pub(super) struct Draft<T> {
     pub operations: Vec<Operation>,
     pub members: Vec<Member<T>>,
     pub lanes: Vec<LaneIx>,
+    /// Lanes that left the ring, some of them with nothing more to give: to be looked at once the
+    /// plan flies in its lanes.
+    pub left_ring: Vec<LaneIx>,
 }
 
 /// Takes the next plan's operations out of the lanes, `None` when no open lane has any.
@@ -57,6 +60,7 @@ pub(super) fn draft<T>(
             operations: Vec::new(),
             members: Vec::new(),
             lanes: Vec::new(),
+            left_ring: Vec::new(),
         },
         reopened: Vec::new(),
     };
@@ -66,7 +70,7 @@ pub(super) fn draft<T>(
         let Some(ix) = ring.pop_front() else { break };
         if !drafting.lanes.get(ix).open() {
             drafting.lanes.get_mut(ix).in_ring = false;
-            drafting.lanes.forget_if_idle(ix);
+            drafting.draft.left_ring.push(ix);
             continue;
         }
         let turn = drafting.take_turn(ix, apart_allowed);
@@ -85,7 +89,13 @@ pub(super) fn draft<T>(
         }
     }
     let draft = drafting.draft;
-    (!draft.operations.is_empty()).then_some(draft)
+    if draft.operations.is_empty() {
+        for ix in draft.left_ring {
+            lanes.forget_if_idle(ix);
+        }
+        return None;
+    }
+    Some(draft)
 }
 
 struct Drafting<'a, T> {
