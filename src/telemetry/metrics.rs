@@ -3,6 +3,8 @@
 //! Label sets are closed: no SKU, buyer or order id is ever a label, since an outsider could then
 //! grow the memory of whoever stores the series. Handles are resolved once, here.
 
+mod label;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,165 +17,10 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::label::AnswerStatus;
+pub use self::label::{FlushMode, FlushOutcome, ListenerName, ResolutionOutcome, VerdictKind};
+
 type Labels = Vec<(&'static str, &'static str)>;
-
-/// An enum whose variants are the values of a label.
-macro_rules! label {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$variant_doc])* $variant),+ }
-
-        impl $name {
-            /// Every value, in the order of declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The value as the label has it.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-        }
-    };
-}
-
-label! {
-    /// What an operation was answered.
-    VerdictKind {
-        /// Committed now.
-        Done = "done",
-        /// Committed by an earlier try.
-        Replayed = "replayed",
-        /// Refused for lack of stock.
-        InsufficientStock = "insufficient_stock",
-        /// Refused: no such SKU.
-        UnknownSku = "unknown_sku",
-        /// Refused: the id is known with other content.
-        Mismatch = "mismatch",
-        /// Refused for another reason.
-        OtherRefusal = "other_refusal",
-        /// Not executed: its lane is full.
-        OverloadedLane = "overloaded_lane",
-        /// Not executed: the process is full.
-        OverloadedProcess = "overloaded_process",
-        /// Not executed: the database cannot be used.
-        DatabaseUnavailable = "database_unavailable",
-        /// Not executed: the process is shutting down.
-        Draining = "draining",
-        /// Committed or not, nobody could tell in time.
-        Unknown = "unknown",
-    }
-}
-
-label! {
-    /// How a flush was run.
-    FlushMode {
-        /// One guarded update a SKU, without reading first.
-        Merged = "merged",
-        /// Rows locked and read, every order decided in memory.
-        Deciding = "deciding",
-    }
-}
-
-label! {
-    /// How a flush ended.
-    FlushOutcome {
-        /// Its orders are committed.
-        Committed = "committed",
-        /// Every order was refused or known: there was nothing to write.
-        NothingToWrite = "nothing_to_write",
-        /// Rolled back: an id is in the ledger already.
-        Duplicate = "duplicate",
-        /// Rolled back: a guarded update did not match its row.
-        Guard = "guard",
-        /// Rolled back: another session held a lock for too long.
-        LockWait = "lock_wait",
-        /// Rolled back by the server: deadlock or serialization failure.
-        Conflict = "conflict",
-        /// The connection was lost before the commit was sent.
-        Lost = "lost",
-        /// The server refuses writes.
-        NotWritable = "not_writable",
-        /// The server refused a statement for a reason that this build does not expect.
-        Statement = "statement",
-        /// The commit was sent and its answer lost.
-        CommitUnknown = "commit_unknown",
-    }
-}
-
-impl FlushOutcome {
-    fn sent_commit(self) -> bool {
-        match self {
-            Self::Committed | Self::CommitUnknown => true,
-            Self::NothingToWrite
-            | Self::Duplicate
-            | Self::Guard
-            | Self::LockWait
-            | Self::Conflict
-            | Self::Lost
-            | Self::NotWritable
-            | Self::Statement => false,
-        }
-    }
-}
-
-label! {
-    /// How the search for a lost commit ended.
-    ResolutionOutcome {
-        /// The first commit had landed.
-        Landed = "landed",
-        /// It had not; the orders were executed now or decided anew.
-        NotLanded = "not_landed",
-        /// Nobody could tell in time.
-        GaveUp = "gave_up",
-    }
-}
-
-label! {
-    /// The two HTTP listeners.
-    ListenerName {
-        /// Orders and stock.
-        Orders = "orders",
-        /// Health, metrics, lanes.
-        Admin = "admin",
-    }
-}
-
-label! {
-    /// The status codes that the contract knows.
-    AnswerStatus {
-        /// 200.
-        Ok = "200",
-        /// 201.
-        Created = "201",
-        /// 400.
-        MalformedRequest = "400",
-        /// 401.
-        Unauthorized = "401",
-        /// 403.
-        Forbidden = "403",
-        /// 404.
-        NotFound = "404",
-        /// 405.
-        MethodNotAllowed = "405",
-        /// 409.
-        Conflict = "409",
-        /// 413.
-        TooLarge = "413",
-        /// 415.
-        UnsupportedMediaType = "415",
-        /// 422.
-        InvalidValue = "422",
-        /// 429.
-        RateLimited = "429",
-        /// 503.
-        Unavailable = "503",
-        /// 504.
-        OutcomeUnknown = "504",
-        /// Anything else; stays 0 as long as the contract is kept.
-        Other = "other",
-    }
-}
 
 /// The handle through which events are counted. Cheap to clone.
 #[derive(Clone)]
@@ -353,24 +200,7 @@ impl Metrics {
 
     /// One HTTP request was answered with this status code.
     pub fn http_answer(&self, status: u16) {
-        let status = match status {
-            200 => AnswerStatus::Ok,
-            201 => AnswerStatus::Created,
-            400 => AnswerStatus::MalformedRequest,
-            401 => AnswerStatus::Unauthorized,
-            403 => AnswerStatus::Forbidden,
-            404 => AnswerStatus::NotFound,
-            405 => AnswerStatus::MethodNotAllowed,
-            409 => AnswerStatus::Conflict,
-            413 => AnswerStatus::TooLarge,
-            415 => AnswerStatus::UnsupportedMediaType,
-            422 => AnswerStatus::InvalidValue,
-            429 => AnswerStatus::RateLimited,
-            503 => AnswerStatus::Unavailable,
-            504 => AnswerStatus::OutcomeUnknown,
-            _ => AnswerStatus::Other,
-        };
-        self.0.http_answers[status as usize].inc();
+        self.0.http_answers[AnswerStatus::of(status) as usize].inc();
     }
 
     /// A listener accepted a connection.

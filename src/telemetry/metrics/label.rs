@@ -1,0 +1,182 @@
+//! The closed sets of values that labels have.
+
+/// An enum whose variants are the values of a label.
+macro_rules! label {
+    ($(#[$doc:meta])* $vis:vis enum $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        $vis enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl $name {
+            /// Every value, in the order of declaration.
+            $vis const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The value as the label has it.
+            #[must_use]
+            $vis fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+        }
+    };
+}
+
+label! {
+    /// What an operation was answered.
+    pub enum VerdictKind {
+        /// Committed now.
+        Done = "done",
+        /// Committed by an earlier try.
+        Replayed = "replayed",
+        /// Refused for lack of stock.
+        InsufficientStock = "insufficient_stock",
+        /// Refused: no such SKU.
+        UnknownSku = "unknown_sku",
+        /// Refused: the id is known with other content.
+        Mismatch = "mismatch",
+        /// Refused for another reason.
+        OtherRefusal = "other_refusal",
+        /// Not executed: its lane is full.
+        OverloadedLane = "overloaded_lane",
+        /// Not executed: the process is full.
+        OverloadedProcess = "overloaded_process",
+        /// Not executed: the database cannot be used.
+        DatabaseUnavailable = "database_unavailable",
+        /// Not executed: the process is shutting down.
+        Draining = "draining",
+        /// Committed or not, nobody could tell in time.
+        Unknown = "unknown",
+    }
+}
+
+label! {
+    /// How a flush was run.
+    pub enum FlushMode {
+        /// One guarded update a SKU, without reading first.
+        Merged = "merged",
+        /// Rows locked and read, every order decided in memory.
+        Deciding = "deciding",
+    }
+}
+
+label! {
+    /// How a flush ended.
+    pub enum FlushOutcome {
+        /// Its orders are committed.
+        Committed = "committed",
+        /// Every order was refused or known: there was nothing to write.
+        NothingToWrite = "nothing_to_write",
+        /// Rolled back: an id is in the ledger already.
+        Duplicate = "duplicate",
+        /// Rolled back: a guarded update did not match its row.
+        Guard = "guard",
+        /// Rolled back: another session held a lock for too long.
+        LockWait = "lock_wait",
+        /// Rolled back by the server: deadlock or serialization failure.
+        Conflict = "conflict",
+        /// The connection was lost before the commit was sent.
+        Lost = "lost",
+        /// The server refuses writes.
+        NotWritable = "not_writable",
+        /// The server refused a statement for a reason that this build does not expect.
+        Statement = "statement",
+        /// The commit was sent and its answer lost.
+        CommitUnknown = "commit_unknown",
+    }
+}
+
+impl FlushOutcome {
+    /// Whether COMMIT was sent, and so has a time.
+    pub(super) fn sent_commit(self) -> bool {
+        match self {
+            Self::Committed | Self::CommitUnknown => true,
+            Self::NothingToWrite
+            | Self::Duplicate
+            | Self::Guard
+            | Self::LockWait
+            | Self::Conflict
+            | Self::Lost
+            | Self::NotWritable
+            | Self::Statement => false,
+        }
+    }
+}
+
+label! {
+    /// How the search for a lost commit ended.
+    pub enum ResolutionOutcome {
+        /// The first commit had landed.
+        Landed = "landed",
+        /// It had not; the orders were executed now or decided anew.
+        NotLanded = "not_landed",
+        /// Nobody could tell in time.
+        GaveUp = "gave_up",
+    }
+}
+
+label! {
+    /// The two HTTP listeners.
+    pub enum ListenerName {
+        /// Orders and stock.
+        Orders = "orders",
+        /// Health, metrics, lanes.
+        Admin = "admin",
+    }
+}
+
+label! {
+    /// The status codes that the contract knows.
+    pub(super) enum AnswerStatus {
+        /// 200.
+        Ok = "200",
+        /// 201.
+        Created = "201",
+        /// 400.
+        MalformedRequest = "400",
+        /// 401.
+        Unauthorized = "401",
+        /// 403.
+        Forbidden = "403",
+        /// 404.
+        NotFound = "404",
+        /// 405.
+        MethodNotAllowed = "405",
+        /// 409.
+        Conflict = "409",
+        /// 413.
+        TooLarge = "413",
+        /// 415.
+        UnsupportedMediaType = "415",
+        /// 422.
+        InvalidValue = "422",
+        /// 429.
+        RateLimited = "429",
+        /// 503.
+        Unavailable = "503",
+        /// 504.
+        OutcomeUnknown = "504",
+        /// Anything else; stays 0 as long as the contract is kept.
+        Other = "other",
+    }
+}
+
+impl AnswerStatus {
+    pub(super) fn of(status: u16) -> Self {
+        match status {
+            200 => Self::Ok,
+            201 => Self::Created,
+            400 => Self::MalformedRequest,
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
+            404 => Self::NotFound,
+            405 => Self::MethodNotAllowed,
+            409 => Self::Conflict,
+            413 => Self::TooLarge,
+            415 => Self::UnsupportedMediaType,
+            422 => Self::InvalidValue,
+            429 => Self::RateLimited,
+            503 => Self::Unavailable,
+            504 => Self::OutcomeUnknown,
+            _ => Self::Other,
+        }
+    }
+}
