@@ -188,7 +188,7 @@ impl<T> Combiner<T> {
 
     /// Answers every member and lets go of the flight.
     pub(super) fn finish(&mut self, id: FlushId, mut verdict: impl FnMut(usize) -> Verdict) {
-        let flight = self.land(id);
+        let (flight, after) = self.land(id);
         for (index, member) in flight.members.into_iter().enumerate() {
             for &ix in member.lanes.as_slice() {
                 self.lanes.get_mut(ix).flushed_orders += 1;
@@ -200,11 +200,12 @@ impl<T> Combiner<T> {
             self.ready(ix);
             self.lanes.forget_if_idle(ix);
         }
+        self.let_proceed(&after);
     }
 
     /// Puts every member back where it waited and lets go of the flight.
     fn wait_again(&mut self, id: FlushId) {
-        let flight = self.land(id);
+        let (flight, after) = self.land(id);
         let operations = match Arc::try_unwrap(flight.plan) {
             Ok(plan) => plan.operations,
             Err(shared) => shared.operations.clone(),
@@ -215,10 +216,12 @@ impl<T> Combiner<T> {
         for ix in flight.lanes {
             self.ready(ix);
         }
+        self.let_proceed(&after);
     }
 
-    /// Takes the flight out of its lanes and out of the way of those that follow.
-    fn land(&mut self, id: FlushId) -> Flight<T> {
+    /// Takes the flight out of its lanes. Returns it, and the flights that follow it in them: they may
+    /// proceed once the lanes are done with it.
+    fn land(&mut self, id: FlushId) -> (Flight<T>, Vec<FlushId>) {
         let flight = self.flights.remove(&id).expect("a landing flush is in the air");
         self.apart_flights -= usize::from(flight.apart);
         let mut after = Vec::new();
@@ -234,13 +237,20 @@ impl<T> Combiner<T> {
                 }
             }
         }
-        for other in after {
-            let follower =
-                self.flights.get_mut(&other).expect("what flies in a lane is in the air");
+        for other in &after {
+            let follower = self.flights.get_mut(other).expect("what flies in a lane is in the air");
             follower.before.retain(|&flight| flight != id);
-            self.proceed(other);
         }
-        flight
+        (flight, after)
+    }
+
+    fn let_proceed(&mut self, flights: &[FlushId]) {
+        for &id in flights {
+            // The one before it may have taken it along.
+            if self.flights.contains_key(&id) {
+                self.proceed(id);
+            }
+        }
     }
 
     /// Everything that started after this flush in its lanes has to wait again behind it.
