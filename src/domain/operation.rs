@@ -1,6 +1,6 @@
 //! The three things that go through a lane.
 
-use super::{Adjustment, Cancellation, Order, OrderId, Sku};
+use super::{Adjustment, Cancellation, Order, OrderId, OrderStatus, Sku};
 
 /// Something to execute once, all of it or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,15 @@ impl Operation {
         match self {
             Self::Take(order) | Self::Cancel(Cancellation(order)) => order.id(),
             Self::Adjust(adjustment) => &adjustment.id,
+        }
+    }
+
+    /// Where its order stands right after it was done.
+    #[must_use]
+    pub fn status_when_done(&self) -> OrderStatus {
+        match self {
+            Self::Take(_) | Self::Adjust(_) => OrderStatus::Deducted,
+            Self::Cancel(_) => OrderStatus::Cancelled,
         }
     }
 

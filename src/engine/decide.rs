@@ -51,7 +51,7 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Provisional {
     /// To be written by this flush.
-    Accepted,
+    Accepted(OrderStatus),
     /// A copy of an operation that this very flush writes.
     RepeatOfAccepted(OrderStatus),
     Final(Verdict),
@@ -61,13 +61,13 @@ impl Decision {
     /// True when the operation at `index` has to be written.
     #[must_use]
     pub fn accepts(&self, index: usize) -> bool {
-        self.verdicts[index] == Provisional::Accepted
+        matches!(self.verdicts[index], Provisional::Accepted(_))
     }
 
     /// True when anything has to be written.
     #[must_use]
     pub fn writes(&self) -> bool {
-        self.verdicts.contains(&Provisional::Accepted)
+        (0..self.verdicts.len()).any(|index| self.accepts(index))
     }
 
     /// The verdicts, given the time at which the accepted operations are recorded.
@@ -77,7 +77,7 @@ impl Decision {
         self.verdicts
             .into_iter()
             .map(|verdict| match verdict {
-                Provisional::Accepted => done(false, OrderStatus::Deducted),
+                Provisional::Accepted(status) => done(false, status),
                 Provisional::RepeatOfAccepted(status) => done(true, status),
                 Provisional::Final(verdict) => verdict,
             })
@@ -199,7 +199,7 @@ impl Desk {
             Step::Adjust => movements.adjust = Some(known),
         }
         self.mine.insert((operation.id().clone(), step), Written::Now);
-        Provisional::Accepted
+        Provisional::Accepted(operation.status_when_done())
     }
 
     fn refusal(&self, operation: &Operation) -> Option<Refusal> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Action, Combiner, Outage};
-use crate::domain::{NotExecuted, OrderStatus, Verdict};
+use crate::domain::{NotExecuted, Verdict};
 use crate::engine::flight::{Flight, Outcome, Stage};
 use crate::engine::outcome::{CommitOutcome, Execution, Failure, Left, Verdicts};
 use crate::engine::plan::{FlushId, Mode, Plan};
@@ -165,11 +165,14 @@ impl<T> Combiner<T> {
         else {
             panic!("flush {} was not committing", id.0)
         };
+        let plan = Arc::clone(&flight.plan);
         self.remember_left(outcome.left);
         match outcome.verdicts {
             Verdicts::AllDone(at) => {
-                let status = OrderStatus::Deducted;
-                self.finish(id, |_| Verdict::Done { at, replayed: false, status });
+                self.finish(id, |index| {
+                    let status = plan.operations[index].status_when_done();
+                    Verdict::Done { at, replayed: false, status }
+                });
             }
             Verdicts::Each(verdicts) => {
                 let mut verdicts = verdicts.into_iter();
