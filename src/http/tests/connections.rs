@@ -42,6 +42,20 @@ impl Server {
         E: std::error::Error + Send + Sync + 'static,
     {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_on(socket, connections_max, patience, handler)
+    }
+
+    fn start_on<H, F, E>(
+        socket: TcpListener,
+        connections_max: usize,
+        patience: Patience,
+        handler: H,
+    ) -> Self
+    where
+        H: Fn(Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Answer, E>> + Send + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+    {
         let addr = socket.local_addr().unwrap();
         let listener = Listener { name: ListenerName::Orders, socket, connections_max, patience };
         let (accepting, serving) = (watch::Sender::new(false), watch::Sender::new(false));
@@ -177,22 +191,26 @@ async fn who_sends_no_request_in_time_is_closed() {
 #[tokio::test]
 async fn an_idle_connection_is_closed_and_a_waiting_one_is_not() {
     let patience = Patience { head: SHORT, idle: SHORT };
-    let gate = Arc::new(Semaphore::new(0));
-    let server = {
-        let gate = Arc::clone(&gate);
-        Server::start(8, patience, move |request| {
-            let gate = Arc::clone(&gate);
-            async move {
-                gate.acquire().await.unwrap().forget();
-                greet(request).await
-            }
-        })
-        .await
-    };
-    let addr = server.addr;
-    let waiting = tokio::spawn(blocking(move || {
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = socket.local_addr().unwrap();
+    // The request is there before the clock runs, so that a slow machine cannot be late with it.
+    let mut stream = blocking(move || {
         let mut stream = TcpStream::connect(addr).unwrap();
-        let answer = exchange(&mut stream, GET);
+        stream.write_all(GET).unwrap();
+        stream
+    })
+    .await;
+    let gate = Arc::new(Semaphore::new(0));
+    let handler_gate = Arc::clone(&gate);
+    let _server = Server::start_on(socket, 8, patience, move |request| {
+        let gate = Arc::clone(&handler_gate);
+        async move {
+            gate.acquire().await.unwrap().forget();
+            greet(request).await
+        }
+    });
+    let waiting = tokio::spawn(blocking(move || {
+        let answer = read_answer(&mut stream);
         // Now it is idle, and this returns when the server has closed it.
         let mut rest = Vec::new();
         let closed = stream.read_to_end(&mut rest);
@@ -242,7 +260,8 @@ async fn leaving_answers_what_is_in_flight_and_then_ends() {
 
 /// Reads the body under test limits and says how long it was.
 async fn measure(mut request: Request<Incoming>) -> Result<Answer, BodyTooSlow> {
-    match body::read(request.body_mut(), 10, SHORT).await {
+    let time = if request.uri().path() == "/slow" { SHORT } else { LONG };
+    match body::read(request.body_mut(), 10, time).await {
         Ok(bytes) => Ok(Response::new(Full::new(bytes.len().to_string().into()))),
         Err(Failure::Problem(problem)) => {
             body::discard(request.body_mut()).await;
@@ -277,7 +296,7 @@ async fn bodies_are_bounded_in_size_and_time() {
         (format!("{chunked}5\r\n01234\r\n6\r\n567890\r\n0\r\n\r\n"), "too-large"),
         (format!("{chunked}0\r\n\r\n"), "0"),
         // Too slow: closed without an answer.
-        ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n012".to_owned(), ""),
+        ("POST /slow HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n012".to_owned(), ""),
     ] {
         let sent = rest.clone();
         let answer = blocking(move || {
