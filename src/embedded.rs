@@ -23,5 +23,5 @@ mod socket;
 pub use error::EmbeddedError;
 pub use installation::{Flavor, Installation, Launcher, Version};
 pub use provision::{fetch, fetch_redis, locate};
-pub use server::{EmbeddedConfig, EmbeddedServer, ServerExit, sql_shell};
+pub use server::{EmbeddedConfig, EmbeddedServer, ServerExit, sql_shell, url_of_running};
 pub use sizing::Sizing;

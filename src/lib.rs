@@ -15,3 +15,7 @@ pub mod store;
 pub mod lane;
 
 pub mod http;
+
+pub mod config;
+
+pub mod app;

@@ -47,6 +47,20 @@ pub const PROCESS_DEPTH_MAX: usize = 200_000;
 pub const FLUSH_CONNECTIONS: usize = 4;
 /// Default of `order_deadline_ms`: after this long an order is answered, known or not.
 pub const ORDER_DEADLINE_MS: u64 = 10_000;
+/// Longest that a read or an opening of stock waits for the database.
+pub const DESK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// Largest `process_depth_max` that can be set.
+pub const PROCESS_DEPTH_LIMIT: usize = 10_000_000;
+/// Largest `connections` that can be set.
+pub const FLUSH_CONNECTIONS_LIMIT: usize = 64;
+/// Largest `http_connections_max` that can be set.
+pub const CONNECTIONS_LIMIT: usize = 65_536;
+/// Smallest `order_deadline_ms` that can be set.
+pub const ORDER_DEADLINE_LEAST_MS: u64 = 500;
+/// Largest `order_deadline_ms` that can be set.
+pub const ORDER_DEADLINE_MOST_MS: u64 = 120_000;
+/// What shutdown waits on top of `order_deadline_ms` for the last answers, in milliseconds.
+pub const DRAIN_MARGIN_MS: u64 = 5_000;
 /// How long the database may be gone before new orders are refused at once, in milliseconds.
 pub const OUTAGE_GRACE_MS: u64 = 1_000;
 /// Pause between two attempts to reach a database that is gone, in milliseconds.

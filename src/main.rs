@@ -1,1 +1,121 @@
-fn main() {}
+//! The `hotrow` program: arguments, settings, log, then one command.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use hotrow::app::{self, AppError};
+use hotrow::config::{Config, Database, Settings};
+use hotrow::store::mysql::{inspect, migrate};
+use hotrow::telemetry::log_to_stderr;
+
+/// Sells the last thousand of something to a million people through an ordinary MySQL.
+///
+/// Without --database-url an embedded MySQL is run in the data directory.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Takes orders over HTTP. Brings the schema up to date first.
+    Serve {
+        /// Opens a few SKUs and prints what to try.
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Brings the schema up to date and ends.
+    Migrate,
+    /// Reads the server's settings and the schema; says what is promised there and what to change.
+    /// Exit code 0: orders can be taken; 1: they cannot.
+    Doctor,
+    /// Opens a SQL shell on the embedded server that runs in the data directory.
+    Mysql {
+        /// Arguments for the client program, after `--`, such as -e 'SELECT ...'.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+}
+
+/// The settings cannot be used: the code of `EX_CONFIG` in sysexits.h.
+const EXIT_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    let Arguments { command, settings } = Arguments::parse();
+    let config = match settings.check() {
+        Ok(config) => config,
+        Err(error) => return fail(&error, EXIT_CONFIG),
+    };
+    if let Err(error) = log_to_stderr(config.log_format, &config.log_filter) {
+        return fail(&error, EXIT_CONFIG);
+    }
+    match run(command, config) {
+        Ok(code) => code,
+        Err(error) => fail(&error, 1),
+    }
+}
+
+fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| AppError::System { what: "start the runtime", source })?;
+    match command {
+        Command::Serve { demo } => {
+            runtime.block_on(app::serve(config, demo))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Migrate => {
+            runtime.block_on(app::with_database(config.database, async |address| {
+                Ok(migrate(&address).await?)
+            }))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Doctor => runtime.block_on(app::with_database(config.database, doctor)),
+        Command::Mysql { arguments } => shell(&config.database, &arguments),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the findings are what the command is for")]
+async fn doctor(address: hotrow::store::mysql::Address) -> Result<ExitCode, AppError> {
+    let inspection = inspect(&address).await?;
+    let readiness = &inspection.readiness;
+    println!("{address}\nserver: {}", readiness.server_version);
+    println!("durability class: {}", readiness.durability.name());
+    for (name, value) in &readiness.settings {
+        println!("  {name} = {value}");
+    }
+    for finding in &inspection.findings {
+        let weight = if finding.prevents_orders { "PREVENTS ORDERS" } else { "should be changed" };
+        println!("{weight}: {}", finding.text);
+    }
+    if inspection.findings.iter().any(|finding| finding.prevents_orders) {
+        println!("orders cannot be taken");
+        return Ok(ExitCode::FAILURE);
+    }
+    println!("orders can be taken");
+    Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "the way in is what the command is for")]
+fn shell(database: &Database, arguments: &[String]) -> Result<ExitCode, AppError> {
+    match database {
+        Database::At(address) => {
+            println!("The database is not an embedded one: open {address} with your own client.");
+            Ok(ExitCode::FAILURE)
+        }
+        Database::Embedded { data_dir, mysqld } => {
+            let code = app::shell(data_dir, mysqld.as_deref(), arguments)?;
+            Ok(ExitCode::from(u8::try_from(code).unwrap_or(1)))
+        }
+    }
+}
+
+fn fail(error: &dyn std::error::Error, code: u8) -> ExitCode {
+    eprintln!("hotrow: {error}");
+    ExitCode::from(code)
+}

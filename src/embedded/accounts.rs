@@ -20,15 +20,25 @@ pub(super) struct Accounts {
     pub(super) flavor: Flavor,
 }
 
+/// `hotrow` on this socket. Holds no secret.
+pub(super) fn hotrow_url(socket: &Path) -> String {
+    socket_url(socket, "hotrow", "hotrow")
+}
+
+fn socket_url(socket: &Path, user: &str, database: &str) -> String {
+    let socket = percent_encoded(socket);
+    format!("mysql://{user}@localhost/{database}?ssl-mode=disabled&socket={socket}")
+}
+
 impl Accounts {
     /// `hotrow` on the socket. The path is UTF-8: [`super::data_dir::DataDir`] has checked it.
     pub(super) fn url(&self) -> String {
-        self.socket_url("hotrow", "hotrow")
+        hotrow_url(&self.socket)
     }
 
     /// `root` on the socket, without a database.
     pub(super) fn admin_url(&self) -> String {
-        self.socket_url("root", "")
+        socket_url(&self.socket, "root", "")
     }
 
     /// `hotrow` on loopback, with its password.
@@ -40,11 +50,6 @@ impl Accounts {
             Flavor::MariaDb => "preferred",
         };
         format!("mysql://hotrow:{}@127.0.0.1:{}/hotrow?ssl-mode={tls}", self.password, self.port)
-    }
-
-    fn socket_url(&self, user: &str, database: &str) -> String {
-        let socket = percent_encoded(&self.socket);
-        format!("mysql://{user}@localhost/{database}?ssl-mode=disabled&socket={socket}")
     }
 
     /// Logs in as root through the socket.

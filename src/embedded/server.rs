@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use sqlx::{Connection, Row};
 use tokio::process::Child;
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, hotrow_url};
 use super::data_dir::DataDir;
 use super::error::{EmbeddedError, file_error};
 use super::initialise::initialise;
@@ -219,6 +219,21 @@ impl EmbeddedServer {
         }
         Ok(None)
     }
+}
+
+/// The address of the server that runs on this data directory, `None` when none does. Holds no secret.
+///
+/// # Errors
+/// If the system cannot tell.
+pub fn url_of_running(data_dir: &Path) -> Result<Option<String>, EmbeddedError> {
+    if !data_dir.exists() {
+        return Ok(None);
+    }
+    let data_dir = DataDir::existing(data_dir)?;
+    if !data_dir.server_runs()? {
+        return Ok(None);
+    }
+    Ok(Some(hotrow_url(&socket_path(&data_dir)?)))
 }
 
 /// A SQL shell on the server that runs on this data directory, as `hotrow` in its database.

@@ -65,6 +65,13 @@ pub(super) async fn run(
     Ok((affected, rows))
 }
 
+/// Says goodbye. A server that has closed its end first has lost nothing by it.
+pub(super) async fn close(connection: MySqlConnection) {
+    if let Err(error) = connection.close().await {
+        tracing::debug!(%error, "the server closed the connection first");
+    }
+}
+
 /// A column of identifiers or settings, whatever character type the server gives it.
 pub(super) fn text(row: &MySqlRow, index: usize) -> Result<String, sqlx::Error> {
     let bytes: &[u8] = row.try_get_unchecked(index)?;

@@ -11,7 +11,7 @@ use sqlx::mysql::MySqlRow;
 use tracing::{debug, warn};
 
 use super::address::Address;
-use super::connect::{Session, connect, run, text};
+use super::connect::{Session, close, connect, run, text};
 use super::error::{commit_outcome_of, describe, failure_of};
 use super::script::{Script, Step, accepted, lock_and_read, merged};
 use crate::domain::{OrderId, Sku, Timestamp};
@@ -150,9 +150,8 @@ impl FlushConnection {
 
     /// Says goodbye to the server.
     pub async fn close(mut self) {
-        use sqlx::Connection;
         if let Some(session) = self.session.take() {
-            let goodbye = tokio::time::timeout(self.timing.connect, session.connection.close());
+            let goodbye = tokio::time::timeout(self.timing.connect, close(session.connection));
             if goodbye.await.is_err() {
                 debug!("the server did not take the goodbye in time");
             }
@@ -162,15 +161,11 @@ impl FlushConnection {
     /// Leaves a session in which a statement failed: rolled back if the server still listens, and in
     /// no case used again.
     async fn give_up(&mut self, mut session: Session) {
-        use sqlx::Connection;
-        let id = session.id;
-        let work = async {
-            roll_back(&mut session).await?;
-            session.connection.close().await
-        };
-        let left = tokio::time::timeout(self.timing.connect, work).await;
-        if !matches!(left, Ok(Ok(()))) {
-            self.abandoned = Some(id);
+        let rolled_back = tokio::time::timeout(self.timing.connect, roll_back(&mut session)).await;
+        if matches!(rolled_back, Ok(Ok(()))) {
+            close(session.connection).await;
+        } else {
+            self.abandoned = Some(session.id);
         }
     }
 

@@ -4,7 +4,7 @@ use sqlx::migrate::{Migrate, Migrator};
 use sqlx::{Connection, MySqlConnection};
 
 use super::address::Address;
-use super::connect::run;
+use super::connect::{close, run};
 use super::error::describe;
 use crate::engine::FlushId;
 
@@ -53,7 +53,8 @@ pub async fn migrate(address: &Address) -> Result<(), MigrateError> {
         | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failed(&error),
         other => MigrateError::Schema { address: address.to_string(), reason: other.to_string() },
     })?;
-    connection.close().await.map_err(|error| failed(&error))
+    close(connection).await;
+    Ok(())
 }
 
 /// True when every migration that this build knows is applied.
@@ -87,6 +88,6 @@ pub async fn register_instance(address: &Address) -> Result<FlushId, MigrateErro
         .await
         .map_err(failed)?;
     let first = done.last_insert_id() << FLUSHES_PER_INSTANCE_BITS;
-    connection.close().await.map_err(failed)?;
+    close(connection).await;
     Ok(FlushId(first))
 }

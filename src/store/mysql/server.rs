@@ -3,7 +3,7 @@
 use sqlx::{Connection, MySqlConnection, Row};
 
 use super::address::Address;
-use super::connect::{run, text};
+use super::connect::{close, run, text};
 use super::error::describe;
 use super::flavor::Flavor;
 use super::migrate::is_current;
@@ -39,7 +39,7 @@ pub async fn inspect(address: &Address) -> Result<Inspection, StoreError> {
     let mut connection =
         MySqlConnection::connect_with(address.options()).await.map_err(unavailable)?;
     let server = read(&mut connection).await.map_err(unavailable)?;
-    connection.close().await.map_err(unavailable)?;
+    close(connection).await;
     let mut findings = server.findings();
     if address.unverified() {
         findings.push(Finding {

@@ -1,0 +1,144 @@
+//! `hotrow serve`: from settings to the last answer.
+
+use std::io::Write;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+use super::AppError;
+use super::embed::Keeper;
+use crate::config::{Config, Database};
+use crate::domain::{Available, Sku};
+use crate::http::Http;
+use crate::lane::Lanes;
+use crate::limits::DESK_PATIENCE;
+use crate::store::StoreError;
+use crate::store::mysql::{Address, Desk, inspect, migrate};
+use crate::telemetry::metrics::Metrics;
+
+/// SKUs that `--demo` opens, and with how much.
+const DEMO: [(&str, i64); 3] = [("demo-ticket", 1_000), ("demo-shirt", 50), ("demo-sold-out", 0)];
+
+/// Serves until SIGTERM or SIGINT, then answers everything that was accepted.
+///
+/// # Errors
+/// [`AppError`] when something cannot be started, or the engine fails.
+pub async fn serve(config: Config, demo: bool) -> Result<(), AppError> {
+    let (address, keeper) = match config.database.clone() {
+        Database::At(address) => (*address, None),
+        Database::Embedded { data_dir, mysqld } => {
+            let keeper = Keeper::start(data_dir, mysqld).await?;
+            (keeper.address.clone(), Some(keeper))
+        }
+    };
+    let outcome = serve_at(address, config, demo).await;
+    let stopped = match keeper {
+        Some(keeper) => keeper.stop().await,
+        None => Ok(()),
+    };
+    outcome.and(stopped)
+}
+
+async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), AppError> {
+    migrate(&address).await?;
+    let metrics = Metrics::new();
+    report_promises(&address, &metrics).await?;
+    let desk = Desk::open(&address, config.desk_connections, DESK_PATIENCE).await?;
+    let lanes = Lanes::start(address, config.lanes, metrics.clone()).await?;
+    if demo {
+        open_demo(&desk).await?;
+    }
+    let http =
+        Http::bind(&config.http, lanes.clone(), desk.clone(), metrics, config.access).await?;
+    announce(&http, demo)?;
+    let (failed, failure) = tokio::sync::oneshot::channel();
+    let watched = lanes.clone();
+    let shutdown = async move {
+        tokio::select! {
+            () = stop_signal() => {}
+            () = watched.stopped() => { let _heard = failed.send(()); }
+        }
+    };
+    http.run(shutdown).await;
+    desk.close().await;
+    // The sender is gone without a word when a signal ended it.
+    if failure.await.is_ok() { Err(AppError::EngineFailed) } else { Ok(()) }
+}
+
+/// Reads what the server promises, says so, and refuses one that cannot take orders.
+async fn report_promises(address: &Address, metrics: &Metrics) -> Result<(), AppError> {
+    let inspection = inspect(address).await?;
+    let readiness = &inspection.readiness;
+    metrics.durability(readiness.durability.name());
+    info!(
+        database = %address,
+        server_version = readiness.server_version,
+        durability = readiness.durability.name(),
+        "an answered order is as durable as this server's commit"
+    );
+    for finding in &inspection.findings {
+        if finding.prevents_orders {
+            return Err(AppError::NotFit(finding.text.clone()));
+        }
+        warn!("{}", finding.text);
+    }
+    Ok(())
+}
+
+async fn open_demo(desk: &Desk) -> Result<(), AppError> {
+    for (sku, units) in DEMO {
+        let (Ok(sku), Ok(available)) = (Sku::new(sku), Available::new(units)) else {
+            unreachable!("the demo's values are within their bounds")
+        };
+        match desk.open_stock(sku, available).await {
+            Ok(_) => {}
+            Err(error @ (StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_))) => {
+                return Err(error.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tells people, and programs that start this one, where it listens.
+fn announce(http: &Http, demo: bool) -> Result<(), AppError> {
+    let (orders, admin) = (http.orders_addr(), http.admin_addr());
+    let mut text =
+        format!("orders listening on http://{orders}\nadmin listening on http://{admin}\n");
+    if demo {
+        text.push_str(&format!(
+            "\nTry in another terminal:\n\n  \
+             curl -i http://{orders}/v1/orders -H 'Content-Type: application/json' \\\n       \
+             -d '{{\"order_id\":\"o-1\",\"lines\":[{{\"sku\":\"demo-ticket\",\"quantity\":1}}]}}'\n\n  \
+             ./target/release/hotrow mysql -- -e \"SELECT * FROM movement WHERE order_id = 'o-1'\"\n\n  \
+             open http://{admin}/ to watch the lanes\n\nCtrl-C ends it; the data stays.\n"
+        ));
+    }
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|source| AppError::System { what: "write to standard output", source })
+}
+
+/// Completes at SIGTERM or SIGINT. A second one ends the process at once.
+async fn stop_signal() {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        warn!("signals cannot be received; only a kill ends this process");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        warn!("a second signal: ending at once; unanswered orders are in the ledger or not at all");
+        std::process::exit(1);
+    });
+}

@@ -1,0 +1,318 @@
+//! Settings: from flags, else from `HOTROW_*` variables, else from a TOML file, else the defaults.
+//!
+//! They are checked whole before anything is started, so that a contradiction costs an error message
+//! and nothing else.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::http::{Access, AccessConfig, AccessError, HttpConfig};
+use crate::lane::LanesConfig;
+use crate::limits;
+use crate::store::mysql::{Address, AddressError};
+use crate::telemetry::LogFormat;
+
+/// Connections of the desk: reads, opening stock, readiness.
+const DESK_CONNECTIONS: u32 = 8;
+
+/// Every setting, as given. The same names in flags (`--lane-depth-max`), variables
+/// (`HOTROW_LANE_DEPTH_MAX`) and the file (`lane_depth_max`).
+#[derive(Args, Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// A TOML file with settings; flags and variables go before it.
+    #[arg(long, env = "HOTROW_CONFIG", value_name = "FILE", global = true)]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+
+    /// The database, as mysql://USER:PASSWORD@HOST:PORT/DATABASE. Without it an embedded server is run.
+    #[arg(
+        long,
+        env = "HOTROW_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        global = true
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_url: Option<String>,
+
+    /// Where the embedded server keeps its data. [default: .hotrow]
+    #[arg(long, env = "HOTROW_DATA_DIR", value_name = "DIR", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_dir: Option<PathBuf>,
+
+    /// The server program to embed: a mysqld or mariadbd. Without it one on PATH is used, or one is fetched.
+    #[arg(long, env = "HOTROW_MYSQLD", value_name = "PATH", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mysqld: Option<PathBuf>,
+
+    /// Where orders are taken. [default: 127.0.0.1:8080]
+    #[arg(long, env = "HOTROW_LISTEN", value_name = "ADDR", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    listen: Option<SocketAddr>,
+
+    /// Where operators look: health, readiness, metrics, lanes. [default: 127.0.0.1:8081]
+    #[arg(long, env = "HOTROW_ADMIN_LISTEN", value_name = "ADDR", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin_listen: Option<SocketAddr>,
+
+    /// Orders that may wait for one SKU; more are refused. [default: 50000]
+    #[arg(long, env = "HOTROW_LANE_DEPTH_MAX", value_name = "ORDERS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lane_depth_max: Option<usize>,
+
+    /// Orders that may be accepted and not yet answered; more are refused. [default: 200000]
+    #[arg(long, env = "HOTROW_PROCESS_DEPTH_MAX", value_name = "ORDERS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process_depth_max: Option<usize>,
+
+    /// Database connections for flushes. [default: 4]
+    #[arg(long, env = "HOTROW_CONNECTIONS", value_name = "COUNT", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections: Option<usize>,
+
+    /// Milliseconds after which an order is answered, known or not. [default: 10000]
+    #[arg(long, env = "HOTROW_ORDER_DEADLINE_MS", value_name = "MS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order_deadline_ms: Option<u64>,
+
+    /// Client connections of the orders listener. [default: 4096]
+    #[arg(long, env = "HOTROW_HTTP_CONNECTIONS_MAX", value_name = "COUNT", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http_connections_max: Option<usize>,
+
+    /// How log lines look. [default: text]
+    #[arg(long, env = "HOTROW_LOG_FORMAT", value_name = "FORMAT", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log_format: Option<LogStyle>,
+
+    /// Which log lines are written, such as warn or hotrow=debug. [default: info,sqlx=off]
+    #[arg(long, env = "HOTROW_LOG", value_name = "FILTER", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+
+    /// Tokens and quotas; only in the file.
+    #[arg(skip)]
+    #[serde(skip_serializing)]
+    access: AccessConfig,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+enum LogStyle {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// Settings that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("config is {}: {source}; give the path of a readable TOML file", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("config is {}: {problem}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and what, without values.
+        problem: String,
+    },
+    /// A setting is out of its bounds, or two of them contradict each other.
+    #[error("{setting} is {value}; {allowed}")]
+    Setting {
+        /// Its name.
+        setting: &'static str,
+        /// What it was.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// The database address.
+    #[error("database_url cannot be used: {0}")]
+    Address(#[from] AddressError),
+    /// Tokens and quotas.
+    #[error("access.{0}")]
+    Access(#[from] AccessError),
+}
+
+/// Checked settings.
+#[derive(Debug)]
+pub struct Config {
+    /// Where the database is, or how to run one.
+    pub database: Database,
+    /// Where to listen, and how much.
+    pub http: HttpConfig,
+    /// Who may call, and how often.
+    pub access: Access,
+    /// The bounds of the lanes.
+    pub lanes: LanesConfig,
+    /// Connections for everything that is not a flush.
+    pub desk_connections: u32,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Which log lines are written.
+    pub log_filter: String,
+}
+
+/// Where the database is.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// A server that somebody else runs.
+    At(Box<Address>),
+    /// A server of our own.
+    Embedded {
+        /// Where it keeps its data.
+        data_dir: PathBuf,
+        /// The server program, when it is not to be looked for.
+        mysqld: Option<PathBuf>,
+    },
+}
+
+impl Settings {
+    /// Adds what the file says and checks everything.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first setting that cannot be used; nothing has been started then.
+    pub fn check(self) -> Result<Config, ConfigError> {
+        let settings = self.with_file()?;
+        let mut lanes = LanesConfig::default();
+        let bounded = |setting, value: Option<usize>, default: usize, max: usize| {
+            let value = value.unwrap_or(default);
+            if (1..=max).contains(&value) {
+                return Ok(value);
+            }
+            let allowed = format!("1 to {max} are allowed");
+            Err(ConfigError::Setting { setting, value: value.to_string(), allowed })
+        };
+        lanes.process_depth_max = bounded(
+            "process_depth_max",
+            settings.process_depth_max,
+            lanes.process_depth_max,
+            limits::PROCESS_DEPTH_LIMIT,
+        )?;
+        let lane_depth_max = lanes.lane_depth_max.min(lanes.process_depth_max);
+        lanes.lane_depth_max = bounded(
+            "lane_depth_max",
+            settings.lane_depth_max,
+            lane_depth_max,
+            limits::PROCESS_DEPTH_LIMIT,
+        )?;
+        if lanes.lane_depth_max > lanes.process_depth_max {
+            return Err(ConfigError::Setting {
+                setting: "lane_depth_max",
+                value: lanes.lane_depth_max.to_string(),
+                allowed: format!(
+                    "at most process_depth_max, which is {}, is allowed",
+                    lanes.process_depth_max
+                ),
+            });
+        }
+        lanes.connections = bounded(
+            "connections",
+            settings.connections,
+            lanes.connections,
+            limits::FLUSH_CONNECTIONS_LIMIT,
+        )?;
+        let deadline_ms = settings.order_deadline_ms.unwrap_or(limits::ORDER_DEADLINE_MS);
+        let deadlines = limits::ORDER_DEADLINE_LEAST_MS..=limits::ORDER_DEADLINE_MOST_MS;
+        if !deadlines.contains(&deadline_ms) {
+            return Err(ConfigError::Setting {
+                setting: "order_deadline_ms",
+                value: deadline_ms.to_string(),
+                allowed: format!("{} to {} are allowed", deadlines.start(), deadlines.end()),
+            });
+        }
+        lanes.order_deadline = Duration::from_millis(deadline_ms);
+        Ok(Config {
+            http: settings.http(deadline_ms)?,
+            database: settings.database()?,
+            access: Access::new(&settings.access)?,
+            lanes,
+            desk_connections: DESK_CONNECTIONS,
+            log_format: match settings.log_format {
+                None | Some(LogStyle::Text) => LogFormat::Text,
+                Some(LogStyle::Json) => LogFormat::Json,
+            },
+            log_filter: settings.log.unwrap_or_else(|| crate::telemetry::FILTER_DEFAULT.to_owned()),
+        })
+    }
+
+    fn with_file(self) -> Result<Self, ConfigError> {
+        let Some(path) = self.config.clone() else { return Ok(self) };
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| ConfigError::File { path: path.clone(), source })?;
+        // Only the message: the whole error would repeat the line, and with it a secret.
+        let syntax =
+            |problem: &str| ConfigError::Syntax { path: path.clone(), problem: problem.to_owned() };
+        let file: Self = toml::from_str(&text).map_err(|error| syntax(error.message()))?;
+        let access = file.access.clone();
+        let mut merged = table(&file).map_err(|error| syntax(&error.to_string()))?;
+        merged.extend(table(&self).map_err(|error| syntax(&error.to_string()))?);
+        let merged: Self =
+            merged.try_into().map_err(|error: toml::de::Error| syntax(error.message()))?;
+        Ok(Self { access, ..merged })
+    }
+
+    fn http(&self, deadline_ms: u64) -> Result<HttpConfig, ConfigError> {
+        let orders = self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+        let admin = self.admin_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8081)));
+        if orders == admin && orders.port() != 0 {
+            return Err(ConfigError::Setting {
+                setting: "admin_listen",
+                value: admin.to_string(),
+                allowed: "another address than that of listen is allowed".to_owned(),
+            });
+        }
+        let mut http = HttpConfig::new(orders, admin);
+        http.drain_ms = deadline_ms + limits::DRAIN_MARGIN_MS;
+        if let Some(count) = self.http_connections_max {
+            if !(1..=limits::CONNECTIONS_LIMIT).contains(&count) {
+                return Err(ConfigError::Setting {
+                    setting: "http_connections_max",
+                    value: count.to_string(),
+                    allowed: format!("1 to {} are allowed", limits::CONNECTIONS_LIMIT),
+                });
+            }
+            http.connections_max = count;
+        }
+        Ok(http)
+    }
+
+    fn database(&self) -> Result<Database, ConfigError> {
+        let Some(url) = &self.database_url else {
+            return Ok(Database::Embedded {
+                data_dir: self.data_dir.clone().unwrap_or_else(|| PathBuf::from(".hotrow")),
+                mysqld: self.mysqld.clone(),
+            });
+        };
+        for (setting, value) in [("mysqld", &self.mysqld), ("data_dir", &self.data_dir)] {
+            if let Some(value) = value {
+                return Err(ConfigError::Setting {
+                    setting,
+                    value: value.display().to_string(),
+                    allowed: "it belongs to the embedded server, which is not run when \
+                              database_url is given; leave one of the two out"
+                        .to_owned(),
+                });
+            }
+        }
+        Ok(Database::At(Box::new(url.parse()?)))
+    }
+}
+
+fn table(settings: &Settings) -> Result<toml::Table, toml::ser::Error> {
+    toml::Table::try_from(settings)
+}
