@@ -49,6 +49,18 @@ pub(super) struct Outcome {
 }
 
 impl<T> Flight<T> {
+    /// True while no flush may start in its lanes: what it carries may have to be executed (again)
+    /// before anything that arrived later.
+    pub(super) fn keeps_lanes_closed(&self) -> bool {
+        match self.stage {
+            Stage::Executing
+            | Stage::ExecutingDoomed
+            | Stage::RollingBack
+            | Stage::Unresolved { .. } => true,
+            Stage::Holding(_) | Stage::Committing(_) => self.plan.resolving,
+        }
+    }
+
     /// When the last of the members has waited long enough.
     pub(super) fn give_up_at_ms(&self) -> u64 {
         self.members.iter().map(|member| member.deadline_ms).max().unwrap_or(0)

@@ -232,7 +232,8 @@ impl<T> Combiner<T> {
             let lane = self.lanes.get_mut(ix);
             lane.flights.retain(|&other| other != id);
             if lane.closed_by == Some(id) {
-                lane.closed_by = None;
+                let closes = |other: &&FlushId| self.flights[other].keeps_lanes_closed();
+                lane.closed_by = lane.flights.iter().find(closes).copied();
             }
             for &other in &lane.flights {
                 if !after.contains(&other) {
@@ -273,6 +274,10 @@ impl<T> Combiner<T> {
         doomed[1..].sort_unstable();
         for &other in doomed[1..].iter().rev() {
             let flight = self.flights.get_mut(&other).expect("found in the air");
+            // Its operations come back to the heads of their lanes: nothing may start before them.
+            for &ix in &flight.lanes {
+                self.lanes.get_mut(ix).closed_by.get_or_insert(other);
+            }
             match std::mem::replace(&mut flight.stage, Stage::ExecutingDoomed) {
                 Stage::Executing | Stage::ExecutingDoomed => {}
                 Stage::Holding(outcome) => self.undo(other, outcome.commits),
