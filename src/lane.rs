@@ -119,7 +119,7 @@ pub struct LaneReport {
     pub depth: usize,
     /// Flushes in the air.
     pub in_flight: usize,
-    /// Mean orders per flush since the lane was last idle.
+    /// Mean orders per flush since the lane last began to have traffic.
     pub merged_per_flush: f64,
     /// Stock after the newest flush whose outcome told it, in units.
     pub last_available: Option<i64>,

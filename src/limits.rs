@@ -32,6 +32,8 @@ pub const FLUSH_ORDERS_MAX: usize = 2_048;
 pub const FLUSH_ROWS_MAX: usize = 4_096;
 /// Most orders that one lane gives before the other ready lanes get their turn.
 pub const LANE_TURN_ORDERS_MAX: usize = 512;
+/// A lane without traffic is forgotten after one to two times this, in milliseconds.
+pub const LANE_REST_MS: u64 = 1_000;
 /// Flushes of one lane in the air: one that executes, one that commits.
 pub const LANE_FLIGHTS_MAX: usize = 2;
 /// Attempts after which an order's lanes are flushed apart from all others.

@@ -14,7 +14,7 @@ use super::plan::{FlushId, Plan};
 use super::planner::{Draft, draft};
 use super::queue::{Arrival, Queue};
 use crate::domain::{Sku, Verdict};
-use crate::limits::{ATTEMPTS_BEFORE_APART, OUTAGE_GRACE_MS};
+use crate::limits::{ATTEMPTS_BEFORE_APART, LANE_REST_MS, OUTAGE_GRACE_MS};
 
 /// The combiner's bounds.
 #[derive(Clone, Copy, Debug)]
@@ -49,9 +49,9 @@ pub struct LaneState {
     pub depth: usize,
     /// Flushes in the air.
     pub flights: usize,
-    /// Orders flushed since the lane was last idle.
+    /// Orders flushed since the lane was last forgotten.
     pub flushed_orders: u64,
-    /// Flushes since the lane was last idle.
+    /// Flushes since the lane was last forgotten.
     pub flushes: u64,
     /// What the newest flush left, where it is known.
     pub left: Option<i64>,
@@ -70,6 +70,7 @@ pub struct Combiner<T> {
     apart_flights: usize,
     next_flush: FlushId,
     next_arrival: Arrival,
+    next_sweep_ms: u64,
     draining: bool,
     outage: Option<Outage>,
     actions: Vec<Action<T>>,
@@ -96,6 +97,7 @@ impl<T> Combiner<T> {
             apart_flights: 0,
             next_flush: first_flush,
             next_arrival: Arrival(0),
+            next_sweep_ms: 0,
             draining: false,
             outage: None,
             actions: Vec::new(),
@@ -119,9 +121,10 @@ impl<T> Combiner<T> {
             self.finish(id, |_| Verdict::Unknown);
         }
         self.queue.shrink();
-        if self.flights.is_empty() {
-            self.lanes.shrink();
-            if self.lanes.len() == 0 {
+        if now_ms >= self.next_sweep_ms {
+            self.next_sweep_ms = now_ms + LANE_REST_MS;
+            self.lanes.sweep();
+            if self.ring.is_empty() {
                 self.ring = VecDeque::new();
             }
         }
@@ -145,7 +148,7 @@ impl<T> Combiner<T> {
         self.queue.len()
     }
 
-    /// Lanes with traffic.
+    /// Lanes with traffic now or a moment ago.
     #[must_use]
     pub fn lanes(&self) -> usize {
         self.lanes.len()
@@ -222,7 +225,7 @@ impl<T> Combiner<T> {
     fn launch(&mut self, draft: Draft<T>) {
         let id = self.next_flush;
         self.next_flush.0 += 1;
-        let Draft { mode, operations, members, lanes, left_ring } = draft;
+        let Draft { mode, operations, members, lanes } = draft;
         let mut before = Vec::new();
         let mut distinct = Vec::with_capacity(lanes.len());
         for ix in lanes {
@@ -238,9 +241,6 @@ impl<T> Combiner<T> {
             }
             lane.flights.push(id);
             distinct.push(ix);
-        }
-        for ix in left_ring {
-            self.lanes.forget_if_idle(ix);
         }
         let apart = members.first().is_some_and(|first| first.attempts >= ATTEMPTS_BEFORE_APART);
         self.apart_flights += usize::from(apart);

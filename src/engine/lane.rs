@@ -30,6 +30,8 @@ pub(super) struct Lane {
     pub left: Option<i64>,
     pub flushed_orders: u64,
     pub flushes: u64,
+    /// True when it was idle at the last sweep and nothing came since.
+    pub rested: bool,
 }
 
 impl Lane {
@@ -66,6 +68,7 @@ impl Lanes {
 
     pub(super) fn find_or_create(&mut self, sku: &Sku) -> LaneIx {
         if let Some(ix) = self.find(sku) {
+            self.get_mut(ix).rested = false;
             return ix;
         }
         let lane = Lane {
@@ -78,6 +81,7 @@ impl Lanes {
             left: None,
             flushed_orders: 0,
             flushes: 0,
+            rested: false,
         };
         let ix = if let Some(ix) = self.free.pop() {
             self.lanes[ix.0] = Some(lane);
@@ -98,11 +102,24 @@ impl Lanes {
         self.lanes[ix.0].as_mut().expect("a lane outlives what waits and flies in it")
     }
 
-    /// Forgets the lane if nothing waits or flies in it: a SKU without traffic costs no memory.
-    pub(super) fn forget_if_idle(&mut self, ix: LaneIx) {
-        if let Some(lane) = self.lanes[ix.0].take_if(|lane| lane.idle()) {
-            self.by_sku.remove(&lane.sku);
-            self.free.push(ix);
+    /// Forgets the lanes that were idle at the sweep before and still are: a SKU without traffic
+    /// costs no memory, and one with traffic keeps its figures from flush to flush.
+    pub(super) fn sweep(&mut self) {
+        for (index, place) in self.lanes.iter_mut().enumerate() {
+            let Some(lane) = place else { continue };
+            if !lane.idle() {
+                continue;
+            }
+            if lane.rested {
+                self.by_sku.remove(&lane.sku);
+                self.free.push(LaneIx(index));
+                *place = None;
+            } else {
+                lane.rested = true;
+            }
+        }
+        if self.by_sku.is_empty() {
+            *self = Self::new();
         }
     }
 
@@ -111,12 +128,5 @@ impl Lanes {
             .iter()
             .enumerate()
             .filter_map(|(index, lane)| lane.as_ref().map(|lane| (LaneIx(index), lane)))
-    }
-
-    /// Gives memory back once no lane is left.
-    pub(super) fn shrink(&mut self) {
-        if self.by_sku.is_empty() {
-            *self = Self::new();
-        }
     }
 }

@@ -36,9 +36,6 @@ pub(super) struct Draft<T> {
     pub operations: Vec<Operation>,
     pub members: Vec<Member<T>>,
     pub lanes: Vec<LaneIx>,
-    /// Lanes that left the ring, some of them with nothing more to give: to be looked at once the
-    /// plan flies in its lanes.
-    pub left_ring: Vec<LaneIx>,
 }
 
 /// Takes the next plan's operations out of the lanes, `None` when no open lane has any.
@@ -60,7 +57,6 @@ pub(super) fn draft<T>(
             operations: Vec::new(),
             members: Vec::new(),
             lanes: Vec::new(),
-            left_ring: Vec::new(),
         },
         reopened: Vec::new(),
     };
@@ -70,7 +66,6 @@ pub(super) fn draft<T>(
         let Some(ix) = ring.pop_front() else { break };
         if !drafting.lanes.get(ix).open() {
             drafting.lanes.get_mut(ix).in_ring = false;
-            drafting.draft.left_ring.push(ix);
             continue;
         }
         let turn = drafting.take_turn(ix, apart_allowed);
@@ -89,13 +84,7 @@ pub(super) fn draft<T>(
         }
     }
     let draft = drafting.draft;
-    if draft.operations.is_empty() {
-        for ix in draft.left_ring {
-            lanes.forget_if_idle(ix);
-        }
-        return None;
-    }
-    Some(draft)
+    (!draft.operations.is_empty()).then_some(draft)
 }
 
 struct Drafting<'a, T> {

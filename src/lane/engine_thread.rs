@@ -101,7 +101,7 @@ impl Engine {
                 continue;
             }
             let tick = async {
-                if self.combiner.is_idle() {
+                if self.combiner.is_idle() && self.combiner.lanes() == 0 {
                     std::future::pending::<()>().await;
                 }
                 tokio::time::sleep_until(next_tick.into()).await;

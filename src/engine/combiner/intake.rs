@@ -84,7 +84,6 @@ impl<T> Combiner<T> {
             })
             .map(|(ix, _)| ix)
             .collect();
-        let mut emptied = Vec::new();
         for ix in stale {
             while let Some(&slot) = self.lanes.get(ix).queue.front() {
                 // Whoever arrived earlier expires earlier, so an expired one is at the head of each
@@ -103,11 +102,7 @@ impl<T> Combiner<T> {
                     self.answers.push((waiting.member.ticket, verdict));
                 }
             }
-            emptied.push(ix);
-        }
-        for ix in emptied {
             self.ready(ix);
-            self.lanes.forget_if_idle(ix);
         }
     }
 }

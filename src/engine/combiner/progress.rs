@@ -201,7 +201,6 @@ impl<T> Combiner<T> {
         for ix in flight.lanes {
             self.lanes.get_mut(ix).flushes += 1;
             self.ready(ix);
-            self.lanes.forget_if_idle(ix);
         }
         self.let_proceed(&after);
     }
