@@ -290,8 +290,8 @@ async fn write(
     if !whole {
         return Ok(None);
     }
-    let (first, others) = rows.split_first().ok_or(sqlx::Error::RowNotFound)?;
-    let left = others.iter().map(|row| Ok((sku(row, 0)?, row.try_get(1)?)));
+    let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let left = rows.iter().map(|row| Ok((sku(row, 1)?, row.try_get(2)?)));
     Ok(Some(Written {
         recorded_at: Timestamp::from_micros(first.try_get(0)?),
         left: left.collect::<Result<_, sqlx::Error>>()?,

@@ -7,7 +7,7 @@ use crate::domain::{Operation, OrderId, Sku};
 use crate::engine::{Plan, SkuTotal};
 use crate::limits::AVAILABLE_MAX;
 
-/// Up to this many SKUs a flush also reads what it leaves, as a hint for the next.
+/// Of this many SKUs at most a flush reads what it leaves, as a hint for the next.
 const LEFT_SKUS_MAX: usize = 8;
 
 /// A text of several statements, and what their answers have to be.
@@ -27,15 +27,14 @@ pub(super) enum Step {
     Movements,
     Stock,
     Versions,
-    RecordedAt,
-    Left,
+    Written,
 }
 
 impl Step {
     /// The steps of a script that begins its own transaction, in order. One that continues an open
     /// transaction starts at `Movements`.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Begin, Self::Movements, Self::Stock, Self::Versions, Self::RecordedAt, Self::Left];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Begin, Self::Movements, Self::Stock, Self::Versions, Self::Written];
 }
 
 /// Everything a plan writes, in a transaction of its own: ledger rows first, hot rows last.
@@ -72,11 +71,7 @@ fn write_changes(
     write_versions(&mut script, flavor, flush, &totals);
     script.push_str(";\n");
     if let Some(first) = operations.first() {
-        write_recorded_at(&mut script, first);
-    }
-    if totals.len() <= LEFT_SKUS_MAX {
-        script.push_str(";\n");
-        write_left(&mut script, &totals);
+        write_read_back(&mut script, first, &totals);
     }
     Script {
         text: script,
@@ -164,7 +159,7 @@ fn write_movement(script: &mut String, operation: &Operation, index: usize) {
 }
 
 /// The step under which an operation is recorded.
-pub(super) fn step_of(operation: &Operation) -> &'static str {
+fn step_of(operation: &Operation) -> &'static str {
     match operation {
         Operation::Take(_) => "take",
         Operation::Cancel(_) => "settle",
@@ -217,20 +212,17 @@ fn write_versions(script: &mut String, flavor: Flavor, flush: u64, totals: &[Sku
     }
 }
 
-fn write_recorded_at(script: &mut String, operation: &Operation) {
-    sql::SELECT_RECORDED_AT.write(script, |hole, script| match hole {
+fn write_read_back(script: &mut String, operation: &Operation, totals: &[SkuTotal]) {
+    sql::SELECT_WRITTEN.write(script, |hole, script| match hole {
         "order_id" => write_id(script, operation.id().as_str()),
-        _ => write_id(script, step_of(operation)),
-    });
-}
-
-fn write_left(script: &mut String, totals: &[SkuTotal]) {
-    sql::SELECT_LEFT.write(script, |_, script| {
-        for (index, total) in totals.iter().enumerate() {
-            if index > 0 {
-                script.push(',');
+        "step" => write_id(script, step_of(operation)),
+        _ => {
+            for (index, total) in totals.iter().take(LEFT_SKUS_MAX).enumerate() {
+                if index > 0 {
+                    script.push(',');
+                }
+                write_id(script, total.sku.as_str());
             }
-            write_id(script, total.sku.as_str());
         }
     });
 }
