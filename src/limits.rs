@@ -45,8 +45,9 @@ pub const ATTEMPTS_BEFORE_ALONE: u32 = 4;
 pub const LANE_DEPTH_MAX: usize = 50_000;
 /// Default of `process_depth_max`: orders accepted and not yet answered, over all lanes.
 pub const PROCESS_DEPTH_MAX: usize = 200_000;
-/// Default of `connections`: flushes that may be in the air, each on its own database connection.
-pub const FLUSH_CONNECTIONS: usize = 4;
+/// Default of `connections`: flushes that may be in the air, each on its own database connection. More
+/// than the server has cores for, plus one that commits, only makes each of them smaller.
+pub const FLUSH_CONNECTIONS: usize = 3;
 /// Default of `order_deadline_ms`: after this long an order is answered, known or not.
 pub const ORDER_DEADLINE_MS: u64 = 10_000;
 /// Longest that a read or an opening of stock waits for the database.

@@ -29,7 +29,8 @@ pub(crate) async fn throughput(
     workload: &Workload,
     round: &Round,
 ) -> Result<f64, Box<dyn Error>> {
-    let lanes = Lanes::start(address.clone(), LanesConfig::default(), Metrics::new()).await?;
+    let config = LanesConfig { connections: round.connections, ..LanesConfig::default() };
+    let lanes = Lanes::start(address.clone(), config, Metrics::new()).await?;
     let next = Arc::new(AtomicU64::new(0));
     let run = Arc::new(format!("{}-{}", run_name(), round.number));
     let workload = Arc::new(Workload { name: workload.name.clone(), skus: workload.skus });
@@ -66,7 +67,8 @@ pub(crate) async fn single(
     workload: &Workload,
     round: &Round,
 ) -> Result<f64, Box<dyn Error>> {
-    let lanes = Lanes::start(address.clone(), LanesConfig::default(), Metrics::new()).await?;
+    let config = LanesConfig { connections: round.connections, ..LanesConfig::default() };
+    let lanes = Lanes::start(address.clone(), config, Metrics::new()).await?;
     let run = format!("s{}-{}", run_name(), round.number);
     let mut times = Histogram::<u64>::new(3)?;
     let end = Instant::now() + round.duration;

@@ -25,6 +25,9 @@ struct Arguments {
     /// Orders that hotrow's clients keep outstanding.
     #[arg(long, default_value_t = 8_192)]
     outstanding: usize,
+    /// Database connections of hotrow.
+    #[arg(long, default_value_t = hotrow::limits::FLUSH_CONNECTIONS)]
+    connections: usize,
     /// Connections of the plain subject.
     #[arg(long, default_value_t = 64)]
     plain_connections: usize,
@@ -49,7 +52,12 @@ async fn measure(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>
         workload::open(&arguments.database_url, workload).await?;
         let (mut ours, mut plain) = (Vec::new(), Vec::new());
         for number in 0..arguments.rounds {
-            let round = Round { number, duration, outstanding: arguments.outstanding };
+            let round = Round {
+                number,
+                duration,
+                outstanding: arguments.outstanding,
+                connections: arguments.connections,
+            };
             ours.push(hotrow_subject::throughput(&address, workload, &round).await?);
             let round = Round { outstanding: arguments.plain_connections, ..round };
             plain.push(plain::throughput(&arguments.database_url, workload, &round).await?);
@@ -58,7 +66,7 @@ async fn measure(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>
     }
     let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for number in 0..arguments.rounds {
-        let round = Round { number, duration, outstanding: 1 };
+        let round = Round { number, duration, outstanding: 1, connections: arguments.connections };
         ours.push(hotrow_subject::single(&address, &workloads[0], &round).await?);
         plain.push(plain::single(&arguments.database_url, &workloads[0], &round).await?);
     }

@@ -21,6 +21,7 @@ pub(crate) struct Round {
     pub number: usize,
     pub duration: Duration,
     pub outstanding: usize,
+    pub connections: usize,
 }
 
 impl Workload {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, TryRecvError};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -19,6 +19,8 @@ use crate::telemetry::metrics::ResolutionOutcome;
 
 /// How often the combiner looks at deadlines and retries while anything waits.
 const TICK: Duration = Duration::from_millis(50);
+/// How often it looks whether anybody still holds a handle while nothing waits.
+const REST: Duration = Duration::from_secs(1);
 /// Messages read before flushes get their turn.
 const MESSAGES_PER_TURN_MAX: usize = 8_192;
 
@@ -100,17 +102,13 @@ impl Engine {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let tick = async {
-                if self.combiner.is_idle() && self.combiner.lanes() == 0 {
-                    std::future::pending::<()>().await;
-                }
-                tokio::time::sleep_until(next_tick.into()).await;
-            };
+            let at_rest = self.combiner.is_idle() && self.combiner.lanes() == 0;
+            let tick = if at_rest { now + REST } else { next_tick };
             tokio::select! {
                 biased;
                 report = self.crew.report() => self.take_report(report),
                 () = self.shared.bell.notify.notified() => {}
-                () = tick => {}
+                () = tokio::time::sleep_until(tick.into()) => {}
             }
         }
         // Orders that were refused while the last flushes ended are answered as well.
@@ -127,7 +125,15 @@ impl Engine {
         let now_ms = self.now_ms();
         let mut read = 0;
         while read < MESSAGES_PER_TURN_MAX {
-            let Ok(message) = self.messages.try_recv() else { break };
+            let message = match self.messages.try_recv() {
+                Ok(message) => message,
+                Err(TryRecvError::Empty) => break,
+                // Every handle is gone: nothing can arrive, what is there runs on.
+                Err(TryRecvError::Disconnected) => {
+                    self.draining = true;
+                    break;
+                }
+            };
             read += 1;
             match message {
                 Message::Submit(operation, reply) => self.combiner.submit(now_ms, operation, reply),
