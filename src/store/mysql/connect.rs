@@ -45,6 +45,16 @@ pub(super) async fn connect(address: &Address) -> Result<Session, sqlx::Error> {
     Ok(Session { connection, flavor, id })
 }
 
+/// What a server answered to a text of one or more statements, up to its end or to an error.
+pub(super) struct Answers {
+    /// The affected rows of each statement that was answered.
+    pub affected: Vec<u64>,
+    /// All rows in their order.
+    pub rows: Vec<MySqlRow>,
+    /// What ended it early.
+    pub error: Option<sqlx::Error>,
+}
+
 /// Runs a text of one or more statements: the affected rows of each, and all rows in their order.
 ///
 /// The text is made by this store alone: constants of `sql/` filled in by [`super::statement`].
@@ -52,17 +62,29 @@ pub(super) async fn run(
     connection: &mut MySqlConnection,
     text: String,
 ) -> Result<(Vec<u64>, Vec<MySqlRow>), sqlx::Error> {
+    let answers = run_to_error(connection, text).await;
+    match answers.error {
+        None => Ok((answers.affected, answers.rows)),
+        Some(error) => Err(error),
+    }
+}
+
+/// The same, for whom it matters what was answered before an error.
+pub(super) async fn run_to_error(connection: &mut MySqlConnection, text: String) -> Answers {
     use futures_util::TryStreamExt;
-    let mut affected = Vec::new();
-    let mut rows = Vec::new();
-    let mut answers = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);
-    while let Some(answer) = answers.try_next().await? {
-        match answer {
-            Either::Left(done) => affected.push(done.rows_affected()),
-            Either::Right(row) => rows.push(row),
+    let mut answers = Answers { affected: Vec::new(), rows: Vec::new(), error: None };
+    let mut stream = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);
+    loop {
+        match stream.try_next().await {
+            Ok(Some(Either::Left(done))) => answers.affected.push(done.rows_affected()),
+            Ok(Some(Either::Right(row))) => answers.rows.push(row),
+            Ok(None) => return answers,
+            Err(error) => {
+                answers.error = Some(error);
+                return answers;
+            }
         }
     }
-    Ok((affected, rows))
 }
 
 /// Says goodbye. A server that has closed its end first has lost nothing by it.

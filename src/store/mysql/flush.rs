@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::address::Address;
 use super::connect::{Session, close, connect, run, text};
@@ -170,39 +170,50 @@ impl FlushConnection {
     }
 
     async fn open(&mut self) -> Result<(), Failure> {
-        let session = match tokio::time::timeout(self.timing.connect, connect(&self.address)).await
-        {
-            Ok(Ok(session)) => session,
+        let abandoned = self.abandoned;
+        let opening = async {
+            let mut session = connect(&self.address).await?;
+            if let Some(id) = abandoned {
+                end_session(&mut session, id).await?;
+            }
+            Ok::<_, sqlx::Error>(session)
+        };
+        match tokio::time::timeout(self.timing.connect, opening).await {
+            Ok(Ok(session)) => {
+                self.session = Some(session);
+                self.abandoned = None;
+                Ok(())
+            }
             Ok(Err(error)) => {
                 warn!(address = %self.address, error = describe(&error), "cannot connect");
-                return Err(Failure::Lost);
+                Err(Failure::Lost)
             }
             Err(_) => {
                 warn!(address = %self.address, "no connection in time");
-                return Err(Failure::Lost);
+                Err(Failure::Lost)
             }
-        };
-        self.session = Some(session);
-        self.end_abandoned().await;
-        Ok(())
-    }
-
-    /// Ends the session that was left before, so that its locks do not stay for as long as the
-    /// server takes to miss its client. If it is committing, the commit comes first or not at all.
-    async fn end_abandoned(&mut self) {
-        let Some(id) = self.abandoned.take() else { return };
-        let Some(session) = &mut self.session else { return };
-        // Ids start anew with the server: only a session of our own account is ended.
-        let own = format!(
-            "SELECT ID FROM information_schema.PROCESSLIST \
-             WHERE ID = {id} AND USER = SUBSTRING_INDEX(USER(), '@', 1) AND DB = DATABASE()"
-        );
-        let found = run(&mut session.connection, own).await;
-        if matches!(&found, Ok((_, rows)) if !rows.is_empty()) {
-            let ended = run(&mut session.connection, format!("KILL CONNECTION {id}")).await;
-            debug!(session = id, ok = ended.is_ok(), "ended an abandoned session");
         }
     }
+}
+
+/// Ends a session that was left before, so that its locks do not stay for as long as the server takes
+/// to miss its client. If it is committing, the commit comes first or not at all.
+async fn end_session(session: &mut Session, id: u64) -> Result<(), sqlx::Error> {
+    // Ids start anew with the server: only a session of our own account on our database is ended.
+    let own = format!(
+        "SELECT ID FROM information_schema.PROCESSLIST \
+         WHERE ID = {id} AND USER = SUBSTRING_INDEX(USER(), '@', 1) AND DB = DATABASE()"
+    );
+    let (_, found) = run(&mut session.connection, own).await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    match run(&mut session.connection, format!("KILL CONNECTION {id}")).await {
+        Ok(_) => info!(session = id, "ended an abandoned session"),
+        // It has ended by itself meanwhile.
+        Err(error) => debug!(session = id, error = describe(&error), "nothing to end"),
+    }
+    Ok(())
 }
 
 fn report(flush: FlushId, failure: Failure, error: &sqlx::Error) {
