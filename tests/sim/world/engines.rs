@@ -1,0 +1,386 @@
+//! The driver of the combiners: carries their actions to the store and the reports back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hotrow::domain::{
+    Adjustment, Delta, Line, NotExecuted, Operation, Order, Quantity, Refusal, Sku, Verdict,
+};
+use hotrow::engine::{
+    Action, Combiner, CommitOutcome, Execution, Failure, FlushId, Mode, Plan, Verdicts,
+};
+
+use super::clients::order_id;
+use super::{Event, Flight, Incarnation, Stage, World};
+use crate::hits::Hit;
+use crate::ledger::Key;
+use crate::plant::Plant;
+use crate::rule::{Rule, Violation};
+use crate::setting::sku;
+
+/// A flush id has the number of its engine's life above these bits.
+const FLUSH_BITS: u32 = 40;
+/// Within this time after the end of all faults an engine has to execute orders again.
+const RECOVERY_MS: u64 = 5_000;
+/// Pause between two probes of an engine that refuses, in milliseconds.
+const PROBE_PAUSE_MS: u64 = 100;
+/// Between two ticks of an engine that has nothing to do but forget its lanes, in milliseconds.
+const CLOSING_TICK_MS: u64 = 200;
+/// An intent number that no client has: the call is the test's own.
+const NO_INTENT: usize = usize::MAX;
+
+/// The engine's life that named a flush.
+pub(crate) fn incarnation_of(flush: FlushId) -> usize {
+    usize::try_from(flush.0 >> FLUSH_BITS).expect("few incarnations") - 1
+}
+
+impl World {
+    pub(super) fn start_engine(&mut self, engine: usize) {
+        let incarnation = self.incarnations.len();
+        let first = FlushId((incarnation as u64 + 1) << FLUSH_BITS);
+        self.incarnations.push(Incarnation {
+            combiner: Some(Combiner::new(self.setting.policy, first)),
+            flights: BTreeMap::new(),
+            draining: false,
+            pump_due: false,
+            waiting: BTreeMap::new(),
+        });
+        self.engines[engine] = Some(incarnation);
+        self.say(|_| format!("engine {engine} starts life {incarnation}"));
+        self.soon(self.setting.tick_ms, Event::Tick { incarnation });
+    }
+
+    /// Asks the combiner for its actions, now or a little later: what comes in between is merged.
+    pub(super) fn nudge(&mut self, incarnation: usize) {
+        if !self.incarnations[incarnation].pump_due {
+            self.incarnations[incarnation].pump_due = true;
+            self.soon(1, Event::Pump { incarnation });
+        }
+    }
+
+    pub(super) fn tick(&mut self, incarnation: usize) -> Result<(), Violation> {
+        let now_ms = self.now_ms;
+        let Some(combiner) = &mut self.incarnations[incarnation].combiner else { return Ok(()) };
+        combiner.tick(now_ms);
+        let pause_ms = if self.closing { CLOSING_TICK_MS } else { self.setting.tick_ms };
+        self.at(now_ms + pause_ms, Event::Tick { incarnation });
+        self.pump(incarnation)
+    }
+
+    pub(super) fn pump(&mut self, incarnation: usize) -> Result<(), Violation> {
+        let engine = &mut self.incarnations[incarnation];
+        engine.pump_due = false;
+        let Some(combiner) = &mut engine.combiner else { return Ok(()) };
+        let actions = combiner.actions(self.now_ms);
+        for action in actions {
+            self.carry_out(incarnation, action)?;
+        }
+        self.retire_if_drained(incarnation)
+    }
+
+    fn carry_out(&mut self, incarnation: usize, action: Action<usize>) -> Result<(), Violation> {
+        match action {
+            Action::Execute(plan) => self.launch(incarnation, plan)?,
+            Action::Commit(flush) => {
+                self.say(|_| format!("flush {}: COMMIT is sent", name(flush)));
+                self.go_from_ready(incarnation, flush, Stage::Committing)?;
+                if self.plant == Some(Plant::AnswerBeforeCommit) {
+                    let outcome = CommitOutcome::Committed;
+                    self.at(self.now_ms, Event::Committed { incarnation, flush, outcome });
+                }
+                self.over_network(Event::Commit { incarnation, flush });
+            }
+            Action::RollBack(flush) => {
+                self.say(|_| format!("flush {}: ROLLBACK is sent", name(flush)));
+                self.go_from_ready(incarnation, flush, Stage::RollingBack)?;
+                self.over_network(Event::RollBack { incarnation, flush });
+            }
+            Action::Answer(answers) => {
+                for (call, verdict) in answers {
+                    self.answered(call, verdict)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn launch(&mut self, incarnation: usize, plan: Arc<Plan>) -> Result<(), Violation> {
+        self.say(|_| {
+            let ids: Vec<&str> = plan.operations.iter().map(|op| op.id().as_str()).collect();
+            let resolving = if plan.resolving { ", resolving" } else { "" };
+            format!("flush {} executes {ids:?}, {:?}{resolving}", name(plan.id), plan.mode)
+        });
+        let flights = &self.incarnations[incarnation].flights;
+        let allowed = match flights.get(&plan.id) {
+            None => !plan.resolving,
+            Some(flight) => plan.resolving && flight.stage == Stage::Unanswered,
+        };
+        let executing = flights.values().filter(|f| f.stage == Stage::Executing).count();
+        if !allowed || plan.operations.is_empty() || executing >= self.setting.policy.flights_max {
+            let detail = format!("flush {} was started out of turn", name(plan.id));
+            return Err(Violation::new(Rule::Protocol, detail));
+        }
+        self.count_plan(incarnation, &plan);
+        let flight = Flight { plan: Arc::clone(&plan), session: None, stage: Stage::Executing };
+        self.incarnations[incarnation].flights.insert(plan.id, flight);
+        self.over_network(Event::Begin { incarnation, plan });
+        Ok(())
+    }
+
+    fn count_plan(&mut self, incarnation: usize, plan: &Plan) {
+        let skus = |plan: &Plan| -> Vec<Sku> {
+            plan.totals(|_| true).into_iter().map(|total| total.sku).collect()
+        };
+        let mine = skus(plan);
+        if plan.mode == Mode::Merged && mine.len() > 1 && plan.operations.len() > 1 {
+            self.hits.count(Hit::MergedSeveralLanes);
+        }
+        let mut keys: Vec<Key> = plan.operations.iter().map(Key::of).collect();
+        keys.sort();
+        if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+            self.hits.count(Hit::SameIdInOneFlush);
+        }
+        let overlaps = |flight: &Flight| {
+            matches!(flight.stage, Stage::Ready | Stage::Committing)
+                && skus(&flight.plan).iter().any(|sku| mine.contains(sku))
+        };
+        if self.incarnations[incarnation].flights.values().any(overlaps) {
+            self.hits.count(Hit::TwoFlushesOfALane);
+        }
+    }
+
+    fn go_from_ready(
+        &mut self,
+        incarnation: usize,
+        flush: FlushId,
+        to: Stage,
+    ) -> Result<(), Violation> {
+        let flight = self.incarnations[incarnation].flights.get_mut(&flush);
+        match flight {
+            Some(flight) if flight.stage == Stage::Ready => {
+                flight.stage = to;
+                Ok(())
+            }
+            Some(_) | None => {
+                let detail = format!("flush {} is to be {to:?} and was not ready", name(flush));
+                Err(Violation::new(Rule::Protocol, detail))
+            }
+        }
+    }
+
+    pub(super) fn executed(&mut self, incarnation: usize, flush: FlushId, execution: Execution) {
+        let now_ms = self.now_ms;
+        self.say(|_| format!("flush {} reports {execution:?}", name(flush)));
+        let engine = &mut self.incarnations[incarnation];
+        let Some(combiner) = &mut engine.combiner else { return };
+        let flight = engine.flights.get_mut(&flush).expect("it was launched");
+        let plan = Arc::clone(&flight.plan);
+        flight.stage = match &execution {
+            Execution::Ready { .. } => Stage::Ready,
+            Execution::Failed(_) if plan.resolving => Stage::Unanswered,
+            Execution::NothingToWrite { .. } | Execution::Failed(_) => Stage::Over,
+        };
+        if execution == Execution::Failed(Failure::Statement)
+            && let [alone] = plan.operations.as_slice()
+        {
+            self.refused_statements.insert((incarnation, Key::of(alone)));
+        }
+        let hit = hit_of(&execution, &plan);
+        combiner.executed(now_ms, flush, execution);
+        for hit in hit {
+            self.hits.count(hit);
+        }
+        self.nudge(incarnation);
+    }
+
+    pub(super) fn committed(&mut self, incarnation: usize, flush: FlushId, outcome: CommitOutcome) {
+        let now_ms = self.now_ms;
+        self.say(|_| format!("flush {} reports {outcome:?}", name(flush)));
+        let engine = &mut self.incarnations[incarnation];
+        let Some(combiner) = &mut engine.combiner else { return };
+        let flight = engine.flights.get_mut(&flush).expect("it was launched");
+        flight.stage = match outcome {
+            CommitOutcome::Committed => Stage::Over,
+            CommitOutcome::NotCommitted if flight.plan.resolving => Stage::Unanswered,
+            CommitOutcome::NotCommitted => Stage::Over,
+            CommitOutcome::Unknown => Stage::Unanswered,
+        };
+        if outcome == CommitOutcome::Unknown {
+            let keys = flight.plan.operations.iter().map(Key::of);
+            self.unanswered_commits.extend(keys.map(|key| (incarnation, key)));
+        }
+        combiner.committed(now_ms, flush, outcome);
+        match outcome {
+            CommitOutcome::Committed => self.hits.count(Hit::Committed),
+            CommitOutcome::NotCommitted => self.hits.count(Hit::NotCommitted),
+            CommitOutcome::Unknown => {}
+        }
+        self.nudge(incarnation);
+    }
+
+    pub(super) fn rolled_back(&mut self, incarnation: usize, flush: FlushId) {
+        self.say(|_| format!("flush {} is rolled back", name(flush)));
+        let engine = &mut self.incarnations[incarnation];
+        let Some(combiner) = &mut engine.combiner else { return };
+        engine.flights.get_mut(&flush).expect("it was launched").stage = Stage::Over;
+        combiner.rolled_back(flush);
+        self.hits.count(Hit::RolledBack);
+        self.nudge(incarnation);
+    }
+
+    /// A drained engine ends when it is idle. The last time, it has to forget its lanes first.
+    fn retire_if_drained(&mut self, incarnation: usize) -> Result<(), Violation> {
+        let life = &self.incarnations[incarnation];
+        let Some(combiner) = &life.combiner else { return Ok(()) };
+        let waits_for_lanes = self.closing && combiner.lanes() > 0;
+        if !life.draining || !combiner.is_idle() || waits_for_lanes {
+            return Ok(());
+        }
+        let mine = self.calls.iter().filter(|call| call.incarnation == incarnation);
+        let open = mine.filter(|call| call.answer.is_none()).count();
+        if open > 0 || combiner.depth() > 0 {
+            let depth = combiner.depth();
+            let detail =
+                format!("life {incarnation} is idle with {open} open calls, depth {depth}");
+            return Err(Violation::new(Rule::Leak, detail));
+        }
+        self.say(|_| format!("engine life {incarnation} is drained and ends"));
+        self.incarnations[incarnation].combiner = None;
+        for engine in 0..self.engines.len() {
+            if self.engines[engine] == Some(incarnation) {
+                self.engines[engine] = None;
+                self.soon(100, Event::EngineUp { engine });
+            }
+        }
+        Ok(())
+    }
+
+    /// With all faults gone, every engine executes orders again, by itself, and at once from then on.
+    pub(super) fn check_recovery(&mut self) -> Result<(), Violation> {
+        for engine in 0..self.engines.len() {
+            let incarnation = self.engines[engine].expect("settled with all engines up");
+            let give_up_ms = self.now_ms + RECOVERY_MS;
+            let restock = restock(engine);
+            let mut verdict = self.ask(incarnation, &restock)?;
+            while !matches!(verdict, Verdict::Done { .. }) {
+                if self.now_ms > give_up_ms {
+                    let detail = format!("engine {engine} still answers {verdict:?}");
+                    return Err(Violation::new(Rule::NoRecovery, detail));
+                }
+                let again_ms = self.now_ms + PROBE_PAUSE_MS;
+                while self.now_ms < again_ms {
+                    self.next_event()?;
+                }
+                verdict = self.ask(incarnation, &restock)?;
+            }
+            let repeated = self.ask(incarnation, &restock)?;
+            let refused = self.ask(incarnation, &too_much(engine))?;
+            if !matches!(repeated, Verdict::Done { .. })
+                || !matches!(refused, Verdict::Refused(Refusal::InsufficientStock(_)))
+            {
+                let detail = format!("calm engine {engine} answers {repeated:?} and {refused:?}");
+                return Err(Violation::new(Rule::NoRecovery, detail));
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, incarnation: usize, operation: &Operation) -> Result<Verdict, Violation> {
+        let call = self.call(incarnation, NO_INTENT, operation.clone());
+        self.until_answered(call)
+    }
+
+    fn until_answered(&mut self, call: usize) -> Result<Verdict, Violation> {
+        let limit_ms = self.now_ms + super::SETTLE_MS;
+        loop {
+            if let Some(verdict) = self.calls[call].answer.as_ref().and_then(|a| a.verdict.clone())
+            {
+                return Ok(verdict);
+            }
+            if self.now_ms > limit_ms {
+                let detail = format!("call {call} has no answer at {limit_ms} ms");
+                return Err(Violation::new(Rule::Stuck, detail));
+            }
+            self.next_event()?;
+        }
+    }
+
+    /// A drained engine refuses, answers everyone, and holds nothing.
+    pub(super) fn check_drain(&mut self) -> Result<(), Violation> {
+        self.closing = true;
+        for engine in 0..self.engines.len() {
+            let incarnation = self.engines[engine].expect("recovered");
+            let life = &mut self.incarnations[incarnation];
+            life.combiner.as_mut().expect("it runs").drain();
+            life.draining = true;
+            let verdict = self.ask(incarnation, &restock(engine))?;
+            if verdict != Verdict::NotExecuted(NotExecuted::Draining) {
+                let detail = format!("a drained engine answers {verdict:?}");
+                return Err(Violation::new(Rule::WrongNotExecuted, detail));
+            }
+            let limit_ms = self.now_ms + super::SETTLE_MS;
+            while let Some(combiner) = &self.incarnations[incarnation].combiner {
+                if self.now_ms > limit_ms {
+                    let lanes = combiner.busiest(10);
+                    let detail = format!("a drained engine does not end: {lanes:?}");
+                    return Err(Violation::new(Rule::Leak, detail));
+                }
+                self.next_event()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A flush id a person can read: life and number.
+pub(super) fn name(flush: FlushId) -> String {
+    format!("{}/{}", flush.0 >> FLUSH_BITS, flush.0 & ((1 << FLUSH_BITS) - 1))
+}
+
+fn restock(engine: usize) -> Operation {
+    Operation::Adjust(Adjustment {
+        id: order_id(&format!("probe-{engine}")),
+        sku: sku(0),
+        delta: Delta::new(1).expect("within its bounds"),
+        reason: None,
+    })
+}
+
+fn too_much(engine: usize) -> Operation {
+    let quantity = Quantity::new(1_000_000).expect("within its bounds");
+    let id = order_id(&format!("too-much-{engine}"));
+    Operation::Take(Order::new(id, vec![Line { sku: sku(0), quantity }]).expect("one line"))
+}
+
+fn hit_of(execution: &Execution, plan: &Plan) -> Vec<Hit> {
+    let landed = |verdicts: &Verdicts| match verdicts {
+        Verdicts::AllDone(_) => false,
+        Verdicts::Each(each) => {
+            each.iter().any(|verdict| matches!(verdict, Verdict::Done { replayed: false, .. }))
+        }
+    };
+    let mut hits = vec![match execution {
+        Execution::Ready { .. } => match plan.mode {
+            Mode::Merged => Hit::MergedReady,
+            Mode::Deciding => Hit::DecidingReady,
+        },
+        Execution::NothingToWrite { .. } => Hit::NothingToWrite,
+        Execution::Failed(failure) => match failure {
+            Failure::Duplicate => Hit::FailedDuplicate,
+            Failure::Guard => Hit::FailedGuard,
+            Failure::LockWait => Hit::FailedLockWait,
+            Failure::Conflict => Hit::FailedConflict,
+            Failure::Lost => Hit::FailedLost,
+            Failure::NotWritable => Hit::FailedNotWritable,
+            Failure::Statement => Hit::FailedStatement,
+        },
+    }];
+    match execution {
+        Execution::Ready { .. } if plan.resolving => hits.push(Hit::ResolvedByExecuting),
+        Execution::NothingToWrite { verdicts, .. } if plan.resolving && landed(verdicts) => {
+            hits.push(Hit::ResolvedAsLanded);
+        }
+        Execution::Ready { .. } | Execution::NothingToWrite { .. } | Execution::Failed(_) => {}
+    }
+    hits
+}
