@@ -1,0 +1,172 @@
+//! What a merged flush leaves in the tables: all of the plan or nothing.
+
+use hotrow::domain::Timestamp;
+use hotrow::embedded::Flavor;
+use hotrow::engine::{CommitOutcome, Execution, Failure, Plan, Verdicts};
+
+use crate::support::make::{adjust, cancel, merged, take};
+use crate::support::scene::{Scene, land, ready};
+
+const CEILING: i64 = 1_000_000_000_000_000;
+
+async fn a_flush_leaves_exactly_the_plan(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 10), ("c", 10)]).await;
+    let mut connection = scene.connection();
+    let plan = merged(
+        7,
+        vec![
+            take("o-2", &[("b", 1), ("a", 2)]),
+            take("o-1", &[("a", 3)]),
+            adjust("o-1", "b", 5, Some("found 'behind' the \\ shelf ☃")),
+            adjust("w-1", "a", -1, None),
+        ],
+    );
+    let verdicts = ready(&mut connection, &plan).await;
+    assert_eq!(scene.movements().await, [""; 0], "seen before its commit");
+    assert_eq!(scene.stock().await, ["a 10 1", "b 10 1", "c 10 1"], "seen before its commit");
+    assert_eq!(connection.commit(plan.id).await, CommitOutcome::Committed);
+
+    assert_eq!(scene.stock().await, ["a 4 2", "b 14 2", "c 10 1"]);
+    assert_eq!(
+        scene.movements().await,
+        [
+            "o-1 adjust 1 restock b 5 7 found 'behind' the \\ shelf ☃",
+            "o-1 take 1 deduct a -3 7",
+            "o-2 take 1 deduct a -2 7",
+            "o-2 take 2 deduct b -1 7",
+            "w-1 adjust 1 write_off a -1 7",
+        ]
+        .map(str::to_owned)
+    );
+    assert_eq!(scene.versions().await, ["a 2 7 4 -6 3", "b 2 7 14 4 2"]);
+    let recorded = scene
+        .lines(
+            "SELECT DISTINCT CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at) AS CHAR) FROM movement \
+             WHERE flush_id = 7",
+        )
+        .await;
+    assert_eq!(recorded.len(), 1, "a flush is recorded at one time");
+    assert_eq!(verdicts, Verdicts::AllDone(Timestamp::from_micros(recorded[0].parse().unwrap())));
+
+    // The next one on the same connection, of one SKU and of one line.
+    let plan = merged(8, vec![cancel("o-1", &[("a", 3)])]);
+    land(&mut connection, &plan).await;
+    let plan = merged(9, vec![take("o-3", &[("a", 7)])]);
+    assert_eq!(left(connection.execute(&plan).await), ["a 0"]);
+    connection.roll_back().await;
+    assert_eq!(scene.stock().await, ["a 7 3", "b 14 2", "c 10 1"]);
+    assert_eq!(scene.movements().await[5..], ["o-1 settle 1 cancel a 3 8"]);
+    assert_eq!(scene.versions().await, ["a 2 7 4 -6 3", "a 3 8 7 3 1", "b 2 7 14 4 2"]);
+    scene.nothing_is_open().await;
+}
+
+fn left(execution: Execution) -> Vec<String> {
+    match execution {
+        Execution::Ready { left, .. } => {
+            left.iter().map(|(sku, units)| format!("{sku} {units}")).collect()
+        }
+        other @ (Execution::NothingToWrite { .. } | Execution::Failed(_)) => panic!("{other:?}"),
+    }
+}
+
+async fn a_flush_tells_what_it_leaves(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 20)]).await;
+    let mut connection = scene.connection();
+    let plan = merged(1, vec![take("o-1", &[("b", 1), ("a", 2)]), take("o-2", &[("b", 1)])]);
+    assert_eq!(left(connection.execute(&plan).await), ["a 8", "b 18"]);
+    assert_eq!(connection.commit(plan.id).await, CommitOutcome::Committed);
+}
+
+/// The plan fails like this, leaves nothing, and its neighbour on the same connection goes through.
+async fn fails(scene: &Scene, plan: &Plan, failure: Failure) {
+    let (stock, movements, versions) =
+        (scene.stock().await, scene.movements().await, scene.versions().await);
+    let mut connection = scene.connection();
+    assert_eq!(connection.execute(plan).await, Execution::Failed(failure), "{plan:?}");
+    scene.nothing_is_open().await;
+    assert_eq!(scene.stock().await, stock, "{plan:?}");
+    assert_eq!(scene.movements().await, movements, "{plan:?}");
+    assert_eq!(scene.versions().await, versions, "{plan:?}");
+    let next = take(&format!("next-{}", plan.id.0), &[("spare", 1)]);
+    land(&mut connection, &merged(plan.id.0 + 1000, vec![next])).await;
+}
+
+async fn a_plan_that_does_not_fit_leaves_nothing(flavor: Flavor) {
+    let stock = [("a", 5), ("b", 5), ("full", CEILING - 5), ("spare", 100)];
+    let scene = Scene::new(flavor).await.with(&stock).await;
+    let unfit = [
+        vec![take("o-1", &[("a", 6)])],
+        vec![take("o-1", &[("a", 5)]), take("o-2", &[("a", 1)])],
+        vec![take("o-1", &[("a", 1)]), take("o-2", &[("b", 6)])],
+        vec![take("o-1", &[("nowhere", 1)])],
+        vec![take("o-1", &[("a", 1), ("nowhere", 1)])],
+        vec![adjust("r-1", "full", 6, None)],
+        vec![adjust("r-1", "full", 6, None), take("o-1", &[("b", 1)])],
+        // In the end it would fit, on the way it does not.
+        vec![take("o-1", &[("a", 6)]), adjust("r-1", "a", 1, None)],
+        vec![adjust("r-1", "full", 6, None), take("o-1", &[("full", 1)])],
+    ];
+    for (flush, operations) in (1..).zip(unfit) {
+        fails(&scene, &merged(flush, operations), Failure::Guard).await;
+    }
+    // To the last unit it fits.
+    let mut connection = scene.connection();
+    let exact = vec![take("o-1", &[("a", 5)]), adjust("r-1", "full", 5, None)];
+    land(&mut connection, &merged(100, exact)).await;
+    let full = format!("full {CEILING} 2");
+    assert_eq!(scene.stock().await, ["a 0 2", "b 5 1", &full, "spare 91 10"]);
+}
+
+async fn a_known_id_leaves_nothing(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 100), ("b", 100), ("spare", 100)]).await;
+    let mut connection = scene.connection();
+    let known =
+        vec![take("o-1", &[("a", 1)]), take("o-2", &[("a", 1)]), adjust("r-1", "a", 1, None)];
+    land(&mut connection, &merged(1, known)).await;
+    land(&mut connection, &merged(2, vec![cancel("o-2", &[("a", 1)])])).await;
+    let repeated = [
+        vec![take("o-1", &[("a", 1)])],
+        vec![take("o-3", &[("a", 1)]), take("o-1", &[("a", 1)])],
+        // Other content under a known id.
+        vec![take("o-1", &[("b", 1)])],
+        vec![take("o-1", &[("b", 1), ("a", 1)])],
+        vec![adjust("r-1", "b", 7, None)],
+        vec![cancel("o-2", &[("a", 1)])],
+        // Twice in one plan.
+        vec![take("o-4", &[("a", 1)]), take("o-4", &[("a", 1)])],
+        vec![take("o-4", &[("a", 1)]), take("o-4", &[("a", 1), ("b", 1)])],
+        vec![cancel("o-1", &[("a", 1)]), cancel("o-1", &[("a", 1)])],
+    ];
+    for (flush, operations) in (3..).zip(repeated) {
+        fails(&scene, &merged(flush, operations), Failure::Duplicate).await;
+    }
+}
+
+async fn ids_are_compared_byte_by_byte(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("sku", 10), ("SKU", 20), ("Sku", 30)]).await;
+    let mut connection = scene.connection();
+    let plan = merged(
+        1,
+        vec![
+            take("order", &[("sku", 1)]),
+            take("ORDER", &[("SKU", 2)]),
+            take("Order", &[("Sku", 3), ("sku", 1)]),
+            adjust("ORDER", "sku", 1, None),
+        ],
+    );
+    land(&mut connection, &plan).await;
+    assert_eq!(scene.stock().await, ["SKU 18 2", "Sku 27 2", "sku 9 2"]);
+    let failed = connection.execute(&merged(2, vec![take("Order", &[("sku", 1)])])).await;
+    assert_eq!(failed, Execution::Failed(Failure::Duplicate));
+    land(&mut connection, &merged(3, vec![take("oRDER", &[("sku", 1)])])).await;
+    let failed = connection.execute(&merged(4, vec![take("o-1", &[("sKU", 1)])])).await;
+    assert_eq!(failed, Execution::Failed(Failure::Guard), "a SKU of another case is unknown");
+}
+
+both_flavors!(
+    a_flush_leaves_exactly_the_plan,
+    a_flush_tells_what_it_leaves,
+    a_plan_that_does_not_fit_leaves_nothing,
+    a_known_id_leaves_nothing,
+    ids_are_compared_byte_by_byte,
+);
