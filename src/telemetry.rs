@@ -1,14 +1,16 @@
 //! What the process tells about itself: log lines and [`metrics`].
 //!
-//! Conventions. A line goes to standard error. It is written where something is handled, not where
-//! it passes. `error`: orders are affected and a person should look. `warn`: handled, and worth
-//! knowing. `info`: start, stop, and changes of state; never one line an order. `debug`: one line a
-//! flush. Fields are the product's words in snake case with the unit last (`orders`, `skus`,
-//! `waited_ms`, `error`); SKUs and order ids appear in fields at `debug` only. Connect options,
-//! URLs with a password and tokens never appear. sqlx is silenced by default, because it logs slow
-//! statements whole, which would be every order of a flush.
+//! Conventions. A line goes to standard error, in colours only where that is a terminal. It is
+//! written where something is handled, not where it passes. `error`: orders are affected and a person
+//! should look. `warn`: handled, and worth knowing. `info`: start, stop, and changes of state; never
+//! one line an order. `debug`: one line a flush. Fields are the product's words in snake case with the
+//! unit last (`orders`, `skus`, `waited_ms`, `error`); SKUs and order ids appear in fields at `debug`
+//! only. Connect options, URLs with a password and tokens never appear. sqlx is silenced by default,
+//! because it logs slow statements whole, which would be every order of a flush.
 
 pub mod metrics;
+
+use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
@@ -51,6 +53,7 @@ pub enum TelemetryError {
 pub fn log_to_stderr(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(parse_filter(filter)?)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => lines.try_init(),

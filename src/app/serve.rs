@@ -1,6 +1,7 @@
 //! `hotrow serve`: from settings to the last answer.
 
 use std::io::Write;
+use std::path::Path;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
@@ -18,6 +19,9 @@ use crate::telemetry::metrics::Metrics;
 
 /// SKUs that `--demo` opens, and with how much.
 const DEMO: [(&str, i64); 3] = [("demo-ticket", 1_000), ("demo-shirt", 50), ("demo-sold-out", 0)];
+
+/// The data directory that need not be named; a test holds it to the default of the settings.
+const DATA_DIR_DEFAULT: &str = ".hotrow";
 
 /// Serves until SIGTERM or SIGINT, then answers everything that was accepted.
 ///
@@ -50,7 +54,7 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
     }
     let http =
         Http::bind(&config.http, lanes.clone(), desk.clone(), metrics, config.access).await?;
-    announce(&http, demo)?;
+    announce(&http, demo.then_some(&config.database))?;
     let (failed, failure) = tokio::sync::oneshot::channel();
     let watched = lanes.clone();
     let shutdown = async move {
@@ -101,16 +105,17 @@ async fn open_demo(desk: &Desk) -> Result<(), AppError> {
 }
 
 /// Tells people, and programs that start this one, where it listens.
-fn announce(http: &Http, demo: bool) -> Result<(), AppError> {
+fn announce(http: &Http, demo_at: Option<&Database>) -> Result<(), AppError> {
     let (orders, admin) = (http.orders_addr(), http.admin_addr());
     let mut text =
         format!("orders listening on http://{orders}\nadmin listening on http://{admin}\n");
-    if demo {
+    if let Some(database) = demo_at {
+        let rows = sql_to_try(database);
         text.push_str(&format!(
             "\nTry in another terminal:\n\n  \
              curl -i http://{orders}/v1/orders -H 'Content-Type: application/json' \\\n       \
              -d '{{\"order_id\":\"o-1\",\"lines\":[{{\"sku\":\"demo-ticket\",\"quantity\":1}}]}}'\n\n  \
-             ./target/release/hotrow mysql -- -e \"SELECT * FROM movement WHERE order_id = 'o-1'\"\n\n  \
+             {rows}\n\n  \
              open http://{admin}/ to watch the lanes\n\nCtrl-C ends it; the data stays.\n"
         ));
     }
@@ -119,6 +124,31 @@ fn announce(http: &Http, demo: bool) -> Result<(), AppError> {
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
         .map_err(|source| AppError::System { what: "write to standard output", source })
+}
+
+/// How to see the rows of the first order.
+fn sql_to_try(database: &Database) -> String {
+    let sql = "SELECT * FROM movement WHERE order_id = 'o-1'";
+    let (data_dir, mysqld) = match database {
+        Database::At(_) => return format!("in SQL: {sql}"),
+        Database::Embedded { data_dir, mysqld } => (data_dir, mysqld),
+    };
+    let program = std::env::args_os().next().unwrap_or_else(|| "hotrow".into());
+    let mut command = format!("{} mysql", for_shell(Path::new(&program)));
+    if data_dir != Path::new(DATA_DIR_DEFAULT) {
+        command.push_str(&format!(" --data-dir {}", for_shell(data_dir)));
+    }
+    if let Some(mysqld) = mysqld {
+        command.push_str(&format!(" --mysqld {}", for_shell(mysqld)));
+    }
+    format!("{command} -- -e \"{sql}\"")
+}
+
+/// The path as a shell reads it back.
+fn for_shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// Completes at SIGTERM or SIGINT. A second one ends the process at once.
@@ -141,4 +171,32 @@ async fn stop_signal() {
         warn!("a second signal: ending at once; unanswered orders are in the ledger or not at all");
         std::process::exit(1);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+
+    fn embedded(data_dir: &str, mysqld: Option<&str>) -> Database {
+        Database::Embedded { data_dir: data_dir.into(), mysqld: mysqld.map(Into::into) }
+    }
+
+    #[test]
+    fn the_shell_command_names_what_is_not_the_default() {
+        let usual = sql_to_try(&Settings::default().check().unwrap().database);
+        assert!(usual.contains(" mysql -- -e "), "{usual}");
+        let other = sql_to_try(&embedded("/a b's", Some("/opt/mysqld")));
+        assert!(
+            other.contains(r" mysql --data-dir '/a b'\''s' --mysqld /opt/mysqld -- -e "),
+            "{other}"
+        );
+    }
+
+    #[test]
+    fn a_server_of_somebody_else_has_a_client_of_somebody_else() {
+        let address: Address = "mysql://u:secret@db.example/hotrow".parse().unwrap();
+        let text = sql_to_try(&Database::At(Box::new(address)));
+        assert_eq!(text, "in SQL: SELECT * FROM movement WHERE order_id = 'o-1'");
+    }
 }
