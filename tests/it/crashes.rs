@@ -12,6 +12,8 @@ use crate::support::shop::{Load, Shop, until};
 /// Above this many successes a load counts as running.
 const RUNNING: usize = 100;
 
+const SKUS: [&str; 2] = ["a", "b"];
+
 fn line(n: usize) -> Lines {
     match n % 4 {
         0 => lines(&[("a", 1), ("b", 1)]),
@@ -20,20 +22,29 @@ fn line(n: usize) -> Lines {
     }
 }
 
-/// The server is killed twice, and comes back by itself a little later.
+/// The server is killed twice, and each time comes back only after orders were refused.
 async fn the_server_is_killed(flavor: Flavor) {
     let mut server = database::harmed(flavor).await;
     let shop = Shop::open(server.fresh_database().await).await;
     let hotrow = shop.serve(&[]).await;
     let client = shop.client(&hotrow);
-    for sku in ["a", "b"] {
+    for sku in SKUS {
         client.put_stock(sku, 1_000_000).await;
     }
     let load = Load::start(&client, 16, "o", line);
-    for _ in 0..2 {
+    for round in 0..2 {
         let before = shop.answered("201");
         until("the load runs", async || shop.answered("201") > before + RUNNING).await;
-        server.kill_and_restart(Duration::from_millis(1_500)).await;
+        server.kill();
+        let mut probe = 0;
+        until("an order is refused at once", async || {
+            probe += 1;
+            let answer = client.order(&format!("probe-{round}-{probe}"), &line(probe)).await;
+            answer.problem() == Some("database-unavailable")
+        })
+        .await;
+        assert_eq!(shop.admin(&hotrow).get("/readyz").await.status, 503);
+        server.restart().await;
     }
     let before = shop.answered("201");
     until("the load runs again", async || shop.answered("201") > before + RUNNING).await;
@@ -49,7 +60,7 @@ async fn the_server_freezes(flavor: Flavor) {
     let shop = Shop::open(server.fresh_database().await).await;
     let hotrow = shop.serve(&["--order-deadline-ms", "2000"]).await;
     let client = shop.client(&hotrow);
-    for sku in ["a", "b"] {
+    for sku in SKUS {
         client.put_stock(sku, 1_000_000).await;
     }
     let load = Load::start(&client, 16, "o", line);
@@ -70,7 +81,7 @@ async fn hotrow_is_killed(flavor: Flavor) {
     let shop = Shop::open(database::fresh(flavor).await).await;
     let mut hotrow = shop.serve(&[]).await;
     let client = shop.client(&hotrow);
-    for sku in ["a", "b"] {
+    for sku in SKUS {
         client.put_stock(sku, 1_000_000).await;
     }
     for round in 0..3 {
@@ -93,7 +104,7 @@ async fn hotrow_freezes(flavor: Flavor) {
     let shop = Shop::open(database::fresh(flavor).await).await;
     let (frozen, other) = (shop.serve(&[]).await, shop.serve(&[]).await);
     let (client, other_client) = (shop.client(&frozen), shop.client(&other));
-    for sku in ["a", "b"] {
+    for sku in SKUS {
         client.put_stock(sku, 1_000_000).await;
     }
     let load = Load::start(&client, 16, "f", line);

@@ -115,7 +115,8 @@ async fn harm(flavor: Flavor) {
     server.freeze();
     assert!(timeout(SHORT, insert(&mut connection, 2)).await.is_err());
     server.thaw();
-    server.kill_and_restart(Duration::ZERO).await;
+    server.kill();
+    server.restart().await;
     let mut next = MySqlConnection::connect(&database.url()).await.unwrap();
     insert(&mut next, 3).await.unwrap();
     assert!(rows(&database).await >= 2);

@@ -153,10 +153,13 @@ impl HarmedServer {
         Database::create(self.server().address()).await
     }
 
-    /// kill -9, a pause, and a start on the same data and port.
-    pub(crate) async fn kill_and_restart(&mut self, pause: Duration) {
+    /// kill -9. It stays down until [`HarmedServer::restart`].
+    pub(crate) fn kill(&self) {
         self.server().signal("KILL");
-        tokio::time::sleep(pause).await;
+    }
+
+    /// kill -9, unless it is dead already, and a start on the same data and port.
+    pub(crate) async fn restart(&mut self) {
         let server = self.turn.take().expect("it is put back before anybody can look");
         *self.turn = Some(server.killed_and_restarted().await);
     }

@@ -58,7 +58,7 @@ impl Hotrow {
             .spawn()
             .unwrap();
         let stdout = child.stdout.take().expect("stdout was set to a pipe above");
-        let (lines, said) = mpsc::channel();
+        let (lines, said) = mpsc::sync_channel(16);
         let mut copy = File::create(directory.join("stdout.log")).unwrap();
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines() {
