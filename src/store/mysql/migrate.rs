@@ -1,5 +1,6 @@
 //! The schema, brought up to date from `sql/migrations`, forward only.
 
+use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
 use sqlx::migrate::{Migrate, Migrator};
 use sqlx::{Connection, MySqlConnection};
 
@@ -48,10 +49,11 @@ pub async fn migrate(address: &Address) -> Result<(), MigrateError> {
     };
     let mut connection =
         MySqlConnection::connect_with(address.options()).await.map_err(|error| failed(&error))?;
-    MIGRATIONS.run(&mut connection).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::Execute(error)
-        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => failed(&error),
-        other => MigrateError::Schema { address: address.to_string(), reason: other.to_string() },
+    MIGRATIONS.run(&mut connection).await.map_err(|error| {
+        if let Execute(cause) | ExecuteMigration(cause, _) = &error {
+            return failed(cause);
+        }
+        MigrateError::Schema { address: address.to_string(), reason: error.to_string() }
     })?;
     close(connection).await;
     Ok(())
