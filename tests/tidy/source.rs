@@ -42,7 +42,9 @@ impl Source {
         let (head, tail) = (word.as_bytes().first(), word.as_bytes().last());
         let whole = |start: usize| {
             let before = start.checked_sub(1).and_then(|index| code.get(index));
-            !(part(head) && part(before)) && !(part(tail) && part(code.get(start + word.len())))
+            let inside_left = part(head) && part(before);
+            let inside_right = part(tail) && part(code.get(start + word.len()));
+            !inside_left && !inside_right
         };
         self.code
             .match_indices(word)
