@@ -1,8 +1,9 @@
--- Everything that the ledger has under some ids, in the order of its primary key.
+-- Everything that the ledger has under some ids, in the order of its primary key. The index is forced:
+-- with old statistics the server would scan the ledger, under the locks of the stock rows.
 -- rows: (order_id)
 WITH asked (order_id) AS (VALUES {rows})
 SELECT
     movement.order_id, movement.step, movement.line, movement.sku, movement.delta, movement.flush_id,
     TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at) AS created_at
-FROM asked STRAIGHT_JOIN movement ON movement.order_id = asked.order_id
+FROM asked STRAIGHT_JOIN movement FORCE INDEX (PRIMARY) ON movement.order_id = asked.order_id
 ORDER BY movement.order_id, movement.step, movement.line

@@ -21,5 +21,9 @@ macro_rules! both_flavors {
 }
 
 mod deciding;
+mod explain;
+mod locks;
 mod merging;
+mod resolving;
 mod support;
+mod trouble;

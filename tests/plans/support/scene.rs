@@ -58,7 +58,10 @@ impl Scene {
 
     /// A connection as `root`.
     pub(crate) async fn admin(&self) -> MySqlConnection {
-        self.database.connect().await
+        let mut admin = self.database.connect().await;
+        // The default is a year.
+        run(&mut admin, "SET lock_wait_timeout = 60").await;
+        admin
     }
 
     /// Runs a text of one or more statements as `root`.

@@ -1,0 +1,304 @@
+//! How the server executes every statement that hotrow sends, whatever the tables hold and the
+//! server knows of them: driven by the list that was sent, each row looked up by primary key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hotrow::domain::{Available, Operation, OrderId};
+use hotrow::embedded::Flavor;
+use hotrow::engine::Plan;
+use hotrow::store::StockOpening;
+use sqlx::{AssertSqlSafe, Column as _, MySqlConnection, Row as _};
+
+use crate::support::alone::Alone;
+use crate::support::make::{adjust, cancel, deciding, merged, sku, take};
+use crate::support::scene::{Scene, land, run};
+
+/// Rows in the lists of a flush, up to a full one.
+const SIZES: [usize; 4] = [1, 2, 50, 2_048];
+
+/// SKUs `s-0` and up, and orders `o-0` and up that took one or two lines of them; `{count}` is the
+/// number of SKUs and of orders.
+const FILL: &str = "\
+    CREATE TABLE digit (d INT PRIMARY KEY); \
+    INSERT INTO digit VALUES (0), (1), (2), (3), (4), (5), (6), (7), (8), (9); \
+    CREATE TABLE number (n INT PRIMARY KEY); \
+    INSERT INTO number SELECT a.d + 10 * b.d + 100 * c.d + 1000 * e.d + 10000 * f.d \
+        FROM digit a, digit b, digit c, digit e, digit f; \
+    INSERT INTO stock (sku, available, version) \
+        SELECT CONCAT('s-', n), 1000000, 1 FROM number WHERE n < {count}; \
+    INSERT INTO stock_version (sku, version, flush_id, available, delta, orders) \
+        SELECT CONCAT('s-', n), 1, 0, 1000000, 1000000, 1 FROM number WHERE n < {count}; \
+    INSERT INTO movement (order_id, step, line, kind, sku, delta, flush_id) \
+        SELECT CONCAT('o-', n), 'take', 1, 'deduct', CONCAT('s-', n), -1, 1 \
+        FROM number WHERE n < {count}; \
+    INSERT INTO movement (order_id, step, line, kind, sku, delta, flush_id) \
+        SELECT CONCAT('o-', n), 'take', 2, 'deduct', CONCAT('t-', n), -1, 1 \
+        FROM number WHERE n < {count}; \
+    DROP TABLE number, digit";
+
+/// The statements that a flush or the desk sends, and how each may reach the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Statement {
+    InsertTakes,
+    InsertMovements,
+    UpdateStock,
+    UpdateStockOne,
+    InsertVersions,
+    InsertVersionOne,
+    SelectWritten,
+    LockStock,
+    SelectKnown,
+    SelectStock,
+    SelectOrder,
+    SelectOpening,
+    InsertRow,
+}
+
+impl Statement {
+    const ALL: [Self; 13] = [
+        Self::InsertTakes,
+        Self::InsertMovements,
+        Self::UpdateStock,
+        Self::UpdateStockOne,
+        Self::InsertVersions,
+        Self::InsertVersionOne,
+        Self::SelectWritten,
+        Self::LockStock,
+        Self::SelectKnown,
+        Self::SelectStock,
+        Self::SelectOrder,
+        Self::SelectOpening,
+        Self::InsertRow,
+    ];
+
+    /// Which one a text is; `None` for what reads and writes no table.
+    ///
+    /// # Panics
+    /// For a statement that is not known here: say what its plan has to be.
+    fn of(text: &str) -> Option<Self> {
+        let starts = |beginning: &str| text.starts_with(beginning);
+        let has = |part: &str| text.contains(part);
+        Some(match () {
+            () if starts("INSERT INTO movement") && has("'take', 1, 'deduct'") => Self::InsertTakes,
+            () if starts("INSERT INTO") && has("\nVALUES (") => Self::InsertRow,
+            () if starts("INSERT INTO stock (") && has(") VALUES (") => Self::InsertRow,
+            () if starts("INSERT INTO movement") => Self::InsertMovements,
+            () if starts("UPDATE (") => Self::UpdateStock,
+            () if starts("UPDATE stock\n") => Self::UpdateStockOne,
+            () if starts("INSERT INTO stock_version") && has("planned") => Self::InsertVersions,
+            () if starts("INSERT INTO stock_version") => Self::InsertVersionOne,
+            () if starts("WITH planned (sku)") && has("FOR UPDATE") => Self::LockStock,
+            () if starts("WITH asked (order_id)") => Self::SelectKnown,
+            () if starts("WITH asked (sku)") => Self::SelectStock,
+            () if starts("SELECT delta FROM movement") => Self::SelectOpening,
+            () if starts("SELECT\n    step, line") => Self::SelectOrder,
+            () if starts("SELECT") && has("FROM movement STRAIGHT_JOIN stock") => {
+                Self::SelectWritten
+            }
+            () if has("movement") || has("stock") => panic!("which statement is this?\n{text}"),
+            () => return None,
+        })
+    }
+
+    /// Table and ways of access, in the order of the join.
+    fn accesses(self) -> &'static [(&'static str, &'static [&'static str])] {
+        const LOOKED_UP: &[&str] = &["eq_ref", "const"];
+        match self {
+            Self::InsertTakes | Self::InsertMovements | Self::InsertRow => &[],
+            Self::UpdateStock | Self::InsertVersions | Self::LockStock | Self::SelectStock => {
+                &[("stock", LOOKED_UP)]
+            }
+            // A bare UPDATE is never shown as const.
+            Self::UpdateStockOne => &[("stock", &["range"])],
+            Self::InsertVersionOne => &[("stock", &["const"])],
+            Self::SelectWritten => &[("movement", &["const"]), ("stock", &["range", "const"])],
+            Self::SelectKnown => &[("movement", &["ref"])],
+            Self::SelectOrder => &[("movement", &["ref", "range"])],
+            Self::SelectOpening => &[("movement", &["const"])],
+        }
+    }
+}
+
+/// One line of an EXPLAIN.
+#[derive(Debug)]
+struct Access {
+    table: String,
+    kind: String,
+    key: String,
+}
+
+async fn explain(session: &mut MySqlConnection, flavor: Flavor, text: &str) -> Vec<Access> {
+    let explain = match flavor {
+        Flavor::MySql => "EXPLAIN FORMAT=TRADITIONAL",
+        Flavor::MariaDb => "EXPLAIN",
+    };
+    let rows = sqlx::raw_sql(AssertSqlSafe(format!("{explain} {text}"))).fetch_all(session).await;
+    let rows = rows.unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let column = |row: &sqlx::mysql::MySqlRow, name: &str| {
+        let column = row.columns().iter().find(|column| column.name().eq_ignore_ascii_case(name));
+        let text: Option<String> = row.try_get_unchecked(column.unwrap().ordinal()).unwrap();
+        text.unwrap_or_default()
+    };
+    rows.iter()
+        // The target of an INSERT, which nothing is read from.
+        .filter(|row| column(row, "select_type") != "INSERT")
+        .map(|row| Access {
+            table: column(row, "table"),
+            kind: column(row, "type"),
+            key: column(row, "key"),
+        })
+        .collect()
+}
+
+/// Everything that was sent, each statement by itself, the settings of the session first.
+struct Sent {
+    settings: Vec<String>,
+    statements: Vec<(Statement, String)>,
+}
+
+impl Sent {
+    fn of(texts: Vec<String>) -> Self {
+        let mut sent = Self { settings: Vec::new(), statements: Vec::new() };
+        for text in texts.iter().flat_map(|text| text.split(";\n")) {
+            let text = text.trim_end_matches(';').trim();
+            if text.starts_with("SET ") {
+                if !sent.settings.iter().any(|known| known == text) {
+                    sent.settings.push(text.to_owned());
+                }
+            } else if let Some(statement) = Statement::of(text) {
+                sent.statements.push((statement, text.to_owned()));
+            }
+        }
+        sent
+    }
+
+    /// What is wrong with the plans in this database, if anything.
+    async fn judge(&self, scene: &Scene, flavor: Flavor, state: &str) -> Vec<String> {
+        let mut session = scene.admin().await;
+        for setting in &self.settings {
+            run(&mut session, setting).await;
+        }
+        let mut wrong = Vec::new();
+        for (statement, text) in &self.statements {
+            let plan = explain(&mut session, flavor, text).await;
+            let tables: Vec<&Access> = plan
+                .iter()
+                .filter(|access| ["stock", "movement", "stock_version"].contains(&&*access.table))
+                .collect();
+            let expected = statement.accesses();
+            // A row that is looked up while the statement is planned, and is not there, ends it.
+            let ended = tables.is_empty()
+                && plan.iter().all(|access| access.table.is_empty())
+                && expected.iter().any(|(_, kinds)| kinds.contains(&"const"));
+            let as_expected = tables.len() == expected.len()
+                && tables.iter().zip(expected).all(|(access, (table, kinds))| {
+                    access.table == *table
+                        && access.key == "PRIMARY"
+                        && kinds.contains(&&*access.kind)
+                });
+            // The list drives the join.
+            let driven = expected.is_empty()
+                || plan.iter().position(|access| {
+                    access.table.starts_with('<')
+                        || access.table == "planned"
+                        || access.table == "asked"
+                }) < plan.iter().position(|access| access.table == expected[0].0);
+            let lists = text.contains("VALUES");
+            if !(ended || as_expected && (driven || !lists)) {
+                let rows = text.matches("),").count() + 1;
+                wrong.push(format!("{state}: {statement:?} with {rows} rows: {plan:?}"));
+            }
+        }
+        wrong
+    }
+}
+
+/// Orders over the SKUs from `s-0` on.
+fn single_lines(prefix: &str, count: usize) -> Vec<Operation> {
+    (0..count).map(|n| take(&format!("{prefix}-{n}"), &[(&format!("s-{n}"), 1)])).collect()
+}
+
+/// Orders of two lines, `count` rows in all, over as many SKUs.
+fn double_lines(prefix: &str, count: usize) -> Vec<Operation> {
+    let pair =
+        |n| take(&format!("{prefix}-{n}"), &[(&format!("s-{n}"), 1), (&format!("s-{}", n + 1), 1)]);
+    (0..count).step_by(2).map(pair).collect()
+}
+
+/// Drives every way in which the product talks to the tables, with lists of this many rows.
+async fn drive(scene: &Scene, size: usize) {
+    let mut connection = scene.connection();
+    let mut flush = size as u64 * 100;
+    let mut next = |operations: Vec<Operation>, make: fn(u64, Vec<Operation>) -> Plan| {
+        flush += 1;
+        make(flush, operations)
+    };
+    land(&mut connection, &next(single_lines(&format!("single{size}"), size), merged)).await;
+    land(&mut connection, &next(double_lines(&format!("double{size}"), size), merged)).await;
+    // Half of them known, and taken back.
+    let mut operations = single_lines(&format!("decided{size}"), size.div_ceil(2));
+    operations.extend(single_lines(&format!("single{size}"), size / 2));
+    operations.push(cancel(&format!("single{size}-0"), &[("s-0", 1)]));
+    operations.push(adjust(&format!("r{size}"), "s-0", 1, Some("found")));
+    land(&mut connection, &next(operations, deciding)).await;
+    // Of one SKU.
+    let one = |n| take(&format!("one{size}-{n}"), &[("s-1", 1)]);
+    land(&mut connection, &next((0..size).map(one).collect(), merged)).await;
+    connection.close().await;
+    let desk = scene.desk().await;
+    let skus = (0..size).map(|n| sku(&format!("s-{n}"))).collect();
+    assert_eq!(desk.stock(skus).await.unwrap().len(), size);
+    let order = OrderId::new("order_id", &format!("single{size}-0")).unwrap();
+    assert!(desk.order(order).await.unwrap().is_some());
+    let opened = || desk.open_stock(sku(&format!("n-{size}")), Available::new(1).unwrap());
+    assert_eq!(opened().await.unwrap(), StockOpening::Created);
+    assert_eq!(opened().await.unwrap(), StockOpening::Same);
+    desk.close().await;
+}
+
+async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
+    let alone = Alone::new(flavor).await;
+    // So that the statistics are of the moment that the test says.
+    alone.scene.run("SET GLOBAL innodb_stats_auto_recalc = OFF").await;
+    let large = alone.another().await;
+    let tiny = alone.another().await;
+    let empty = alone.another().await;
+    tiny.run(&FILL.replace("{count}", "3")).await;
+    large.run(&FILL.replace("{count}", "100000")).await;
+
+    let ((), texts) = alone
+        .logged(async {
+            for size in SIZES {
+                drive(&large, size).await;
+            }
+        })
+        .await;
+    let sent = Sent::of(texts);
+    let seen: BTreeSet<Statement> =
+        sent.statements.iter().map(|(statement, _)| *statement).collect();
+    assert_eq!(seen, BTreeSet::from(Statement::ALL), "some statement was never sent");
+    let mut longest: BTreeMap<Statement, usize> = BTreeMap::new();
+    for (statement, text) in &sent.statements {
+        let rows = longest.entry(*statement).or_default();
+        *rows = (*rows).max(text.matches("),").count() + 1);
+    }
+    for list in [
+        Statement::InsertTakes,
+        Statement::InsertMovements,
+        Statement::UpdateStock,
+        Statement::InsertVersions,
+        Statement::SelectStock,
+    ] {
+        assert_eq!(longest[&list], SIZES[3], "{list:?}");
+    }
+
+    let mut wrong = Vec::new();
+    for (name, scene) in [("large", &large), ("tiny", &tiny), ("empty", &empty)] {
+        wrong.extend(sent.judge(scene, flavor, &format!("{name}, no statistics")).await);
+        scene.run("ANALYZE TABLE stock, movement, stock_version").await;
+        wrong.extend(sent.judge(scene, flavor, &format!("{name}, analysed")).await);
+    }
+    assert!(wrong.is_empty(), "{} plans:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+both_flavors!(every_statement_looks_rows_up_by_primary_key);

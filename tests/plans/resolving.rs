@@ -1,0 +1,156 @@
+//! A plan whose commit had no answer is executed again and finds out what became of it.
+
+use hotrow::domain::{OrderStatus, Timestamp, Verdict};
+use hotrow::embedded::Flavor;
+use hotrow::engine::{CommitOutcome, Execution, Failure, Plan, Verdicts};
+use sqlx::AssertSqlSafe;
+
+use crate::support::make::{adjust, cancel, deciding, merged, resolving, take};
+use crate::support::scene::{Scene, land, ready};
+use crate::support::sight::until;
+
+const SELECT_KNOWN: &str = include_str!("../../sql/statements/select_known.sql");
+
+async fn scene(flavor: Flavor) -> Scene {
+    let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 10)]).await;
+    land(&mut scene.connection(), &merged(1, vec![take("o-0", &[("a", 1)])])).await;
+    scene
+}
+
+fn plan() -> Plan {
+    let operations = vec![
+        take("o-1", &[("a", 2), ("b", 1)]),
+        take("o-2", &[("b", 1)]),
+        adjust("r-1", "a", 4, None),
+        cancel("o-0", &[("a", 1)]),
+    ];
+    merged(2, operations)
+}
+
+/// What everyone gets if the plan was executed at this time, by this very flush.
+fn landed(at: Timestamp) -> Execution {
+    let done = |status| Verdict::Done { at, replayed: false, status };
+    let taken = OrderStatus::Deducted;
+    let verdicts = [taken, taken, taken, OrderStatus::Cancelled].map(done);
+    Execution::NothingToWrite { verdicts: Verdicts::Each(verdicts.into()), left: Vec::new() }
+}
+
+/// Without its hint.
+fn verdicts_of(execution: Execution) -> Execution {
+    match execution {
+        Execution::NothingToWrite { verdicts, .. } => {
+            Execution::NothingToWrite { verdicts, left: Vec::new() }
+        }
+        Execution::Ready { verdicts, .. } => Execution::Ready { verdicts, left: Vec::new() },
+        failed @ Execution::Failed(_) => failed,
+    }
+}
+
+fn recorded_at(verdicts: Verdicts) -> Timestamp {
+    match verdicts {
+        Verdicts::AllDone(at) => at,
+        Verdicts::Each(_) => panic!("a merged flush is done as a whole"),
+    }
+}
+
+const STOCK_AFTER: [&str; 2] = ["a 12 3", "b 8 2"];
+
+async fn a_plan_that_had_landed_is_answered_as_done(flavor: Flavor) {
+    let scene = scene(flavor).await;
+    let mut connection = scene.connection();
+    let at = recorded_at(land(&mut connection, &plan()).await);
+    for mut connection in [connection, scene.connection()] {
+        let execution = connection.execute(&resolving(&plan())).await;
+        assert_eq!(verdicts_of(execution), landed(at));
+        scene.nothing_is_open().await;
+        assert_eq!(scene.stock().await, STOCK_AFTER);
+    }
+    // The same orders sent again by their callers are replays.
+    let again = deciding(3, plan().operations);
+    match scene.connection().execute(&again).await {
+        Execution::NothingToWrite { verdicts: Verdicts::Each(verdicts), .. } => {
+            let replay = |v: &Verdict| matches!(v, Verdict::Done { replayed: true, .. });
+            assert!(verdicts.iter().all(replay), "{verdicts:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn a_plan_that_had_not_landed_is_executed(flavor: Flavor) {
+    let scene = scene(flavor).await;
+    let mut lost = scene.connection();
+    ready(&mut lost, &plan()).await;
+    lost.roll_back().await;
+    let Verdicts::Each(verdicts) = land(&mut scene.connection(), &resolving(&plan())).await else {
+        panic!("a decision has a verdict for each")
+    };
+    let fresh = |v: &Verdict| matches!(v, Verdict::Done { replayed: false, .. });
+    assert!(verdicts.iter().all(fresh), "{verdicts:?}");
+    assert_eq!(scene.stock().await, STOCK_AFTER);
+}
+
+/// The landed part of a decided plan is done, what it refused is decided anew.
+async fn a_decided_plan_that_had_landed_in_part_is_told_apart(flavor: Flavor) {
+    let scene = scene(flavor).await;
+    let plan = deciding(2, vec![take("o-1", &[("a", 9)]), take("o-2", &[("a", 5)])]);
+    land(&mut scene.connection(), &plan).await;
+    land(&mut scene.connection(), &merged(3, vec![adjust("r-1", "a", 5, None)])).await;
+    let Verdicts::Each(verdicts) = land(&mut scene.connection(), &resolving(&plan)).await else {
+        panic!("a decision has a verdict for each")
+    };
+    let [first, second] = verdicts.as_slice() else { panic!("{verdicts:?}") };
+    let time = |verdict: &Verdict| match verdict {
+        Verdict::Done { at, replayed: false, .. } => *at,
+        other => panic!("{other:?}"),
+    };
+    assert!(time(first) < time(second), "the first had landed before: {verdicts:?}");
+    assert_eq!(scene.stock().await, ["a 0 5", "b 10 1"]);
+}
+
+/// How many rows the reading statement alone finds, without the locks before it.
+async fn seen_without_locks(scene: &Scene, flavor: Flavor) -> usize {
+    let row = match flavor {
+        Flavor::MySql => "ROW",
+        Flavor::MariaDb => "",
+    };
+    let text = SELECT_KNOWN.replace("{rows}", &format!("{row}('o-1'),{row}('o-2')"));
+    let rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch_all(&mut scene.admin().await).await;
+    rows.unwrap().len()
+}
+
+/// The transaction whose answer was lost is still open when the resolver comes, and commits then.
+async fn the_resolver_waits_for_a_commit_that_is_under_way(flavor: Flavor) {
+    let scene = scene(flavor).await;
+    let mut first = scene.connection();
+    let plan = plan();
+    let at = recorded_at(ready(&mut first, &plan).await);
+    let mut committed = false;
+    let execution = loop {
+        let mut second = scene.connection();
+        let again = resolving(&plan);
+        let resolution = tokio::spawn(async move { second.execute(&again).await });
+        until("the resolver waits", async || scene.one_waits().await || resolution.is_finished())
+            .await;
+        if !resolution.is_finished() {
+            // A plain SELECT would say that nothing is there: the trap that the locks avoid.
+            assert_eq!(seen_without_locks(&scene, flavor).await, 0);
+            assert_eq!(first.commit(plan.id).await, CommitOutcome::Committed);
+            committed = true;
+        }
+        match resolution.await.unwrap() {
+            // Looking took longer than a lock wait, so nothing was shown.
+            Execution::Failed(Failure::LockWait) if !committed => {}
+            other => break other,
+        }
+    };
+    assert_eq!(verdicts_of(execution), landed(at));
+    assert_eq!(seen_without_locks(&scene, flavor).await, 3);
+    assert_eq!(scene.stock().await, STOCK_AFTER);
+}
+
+both_flavors!(
+    a_plan_that_had_landed_is_answered_as_done,
+    a_plan_that_had_not_landed_is_executed,
+    a_decided_plan_that_had_landed_in_part_is_told_apart,
+    the_resolver_waits_for_a_commit_that_is_under_way,
+);
