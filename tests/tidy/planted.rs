@@ -137,16 +137,19 @@ fn leftovers_are_found() {
 
 #[test]
 fn gaps_in_the_readme_are_found() {
-    let findings = |readme: &str| {
-        let config = "env = \"HOTROW_DATA_DIR\"";
-        texts::check_readme(readme, config, "# TYPE hotrow_commit histogram\n").len()
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let findings = |from: &str, to: &str| {
+        assert!(readme.contains(from), "{from}");
+        let config = "/// Where. [default: .hotrow]\nenv = \"HOTROW_DATA_DIR\"";
+        let metrics = "# TYPE hotrow_commit_seconds histogram\n";
+        texts::check_readme(&readme.replace(from, to), config, metrics).len()
     };
-    let whole =
-        "`--data-dir DIR` `HOTROW_DATA_DIR` `hotrow_commit` [a](Cargo.toml) [b](#c-d)\n## C: d\n";
-    assert_eq!(findings(whole), 0);
-    assert_eq!(findings(&whole.replace("`--data-dir DIR`", "")), 1);
-    assert_eq!(findings(&whole.replace("HOTROW_DATA_DIR", "HOTROW_DATA")), 1);
-    assert_eq!(findings(&whole.replace("hotrow_commit", "hotrow_other")), 1);
-    assert_eq!(findings(&whole.replace("Cargo.toml", "MISSING.md")), 1);
-    assert_eq!(findings(&whole.replace("#c-d", "#c-e")), 1);
+    assert_eq!(findings("# hotrow", "# hotrow"), 0);
+    assert_eq!(findings("| `--data-dir ", "| `--data "), 1);
+    assert_eq!(findings("`HOTROW_DATA_DIR`", "`HOTROW_DIR`"), 1);
+    assert_eq!(findings("| `.hotrow` |", "| `.cold` |"), 1);
+    assert_eq!(findings("| 2,048 |", "| 2,049 |"), 1);
+    assert_eq!(findings("hotrow_commit_seconds", "hotrow_commit"), 1);
+    assert_eq!(findings("(LICENSE-MIT)", "(LICENSE-BSD)"), 1);
+    assert_eq!(findings("(#try-it)", "(#try-them)"), 1);
 }

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use hotrow::limits;
+
 use crate::Finding;
 use crate::source::Source;
 
@@ -50,34 +52,100 @@ pub(crate) fn check_leftovers(files: &[(String, String)]) -> Vec<Finding> {
     findings
 }
 
-/// The README names every setting and every metric, and its links within the tree lead to something.
+/// The README names every setting with its default, every limit and every metric, and its links within
+/// the tree lead to something.
 pub(crate) fn check_readme(readme: &str, config: &str, metrics: &str) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let variables = config.split('"').filter(|part| part.starts_with("HOTROW_"));
-    for variable in variables {
-        let flag = format!("--{}", variable["HOTROW_".len()..].to_lowercase().replace('_', "-"));
-        for name in [variable, &flag] {
-            if !readme.contains(&format!("`{name}`")) && !readme.contains(&format!("`{name} ")) {
-                findings.push(format!("README.md does not name the setting `{name}`"));
-            }
+    let mut findings = check_settings(readme, config);
+    for (what, limit) in limits() {
+        if !readme.contains(&format!("| {what} | {} |", with_commas(limit))) {
+            findings.push(format!("README.md: {what}: the limit is {}", with_commas(limit)));
         }
     }
     for line in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
         let name = line.split(' ').next().unwrap_or(line);
-        if !readme.contains(&format!("`{name}")) {
+        if !readme.contains(&format!("`{name}`")) {
             findings.push(format!("README.md does not name the metric `{name}`"));
         }
     }
     for target in link_targets(readme) {
         let found = match target.strip_prefix('#') {
             Some(anchor) => anchors(readme).iter().any(|known| known == anchor),
-            None => Path::new(target.split('#').next().unwrap_or(target)).exists(),
+            None => target.contains("://") || Path::new(target).exists(),
         };
-        if !target.contains("://") && !found {
+        if !found {
             findings.push(format!("README.md links to `{target}`, which is not there"));
         }
     }
     findings
+}
+
+/// Each variable has a row with its flag and the default that the help tells.
+fn check_settings(readme: &str, config: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut default = None;
+    for line in config.lines() {
+        if let Some((_, rest)) = line.split_once("[default: ") {
+            default = rest.split(']').next();
+        }
+        let Some((_, rest)) = line.split_once("env = \"HOTROW_") else { continue };
+        let name = rest.split('"').next().unwrap_or(rest);
+        let flag = name.to_lowercase().replace('_', "-");
+        let row = readme.lines().find(|row| {
+            row.starts_with(&format!("| `--{flag} "))
+                && row.contains(&format!("| `HOTROW_{name}` |"))
+        });
+        let told = |row: &str, default| {
+            row.contains(&format!("| {default} |")) || row.contains(&format!("| `{default}` |"))
+        };
+        let default = default.take();
+        if !row.is_some_and(|row| default.is_none_or(|default| told(row, default))) {
+            findings.push(format!("README.md: --{flag} is not told with its default {default:?}"));
+        }
+    }
+    findings
+}
+
+/// What the README calls a bound, and the bound.
+fn limits() -> Vec<(&'static str, u64)> {
+    vec![
+        ("length of an id or a SKU, of `A-Z a-z 0-9 . _ : -`", limits::ID_LEN_MAX as u64),
+        ("quantity of a line, after the same SKU was summed", limits::QUANTITY_MAX.into()),
+        ("lines of an order", limits::LINES_MAX as u64),
+        ("magnitude of an adjustment", limits::ADJUSTMENT_DELTA_MAX.unsigned_abs()),
+        ("`available` of a SKU", limits::AVAILABLE_MAX.unsigned_abs()),
+        ("characters of a reason", limits::REASON_CHARS_MAX as u64),
+        ("orders of a batch", limits::BATCH_ORDERS_MAX as u64),
+        ("bytes of a batch", limits::BATCH_BODY_BYTES_MAX as u64),
+        ("bytes of any other body", limits::BODY_BYTES_MAX as u64),
+        ("SKUs of one stock list", limits::STOCK_LIST_SKUS_MAX as u64),
+        ("orders of one flush", limits::FLUSH_ORDERS_MAX as u64),
+        ("ledger rows of one flush", limits::FLUSH_ROWS_MAX as u64),
+        ("batches worked on at a time", limits::BATCH_REQUESTS_MAX as u64),
+        ("bytes of a request's head", limits::HEAD_BYTES_MAX.into()),
+        ("header fields", limits::HEADERS_MAX as u64),
+        ("HTTP/2 streams of a connection", limits::STREAMS_MAX.into()),
+        ("connections of the admin listener", limits::ADMIN_CONNECTIONS_MAX as u64),
+        ("ms until a new connection has sent a head", limits::HEAD_TIME_MS),
+        ("ms until a body is there", limits::BODY_TIME_MS),
+        ("ms until a batch is there", limits::BATCH_BODY_TIME_MS),
+        (
+            "ms without a request until a connection is closed, once or twice this",
+            limits::IDLE_TIME_MS,
+        ),
+        ("access tokens", limits::TOKENS_MAX as u64),
+    ]
+}
+
+fn with_commas(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn link_targets(text: &str) -> impl Iterator<Item = &str> {
