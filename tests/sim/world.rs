@@ -23,6 +23,8 @@ use crate::store::{SessionId, Store};
 use clients::Intent;
 pub(crate) use engines::incarnation_of;
 
+/// Most events of one seed: what goes round in circles is as stuck as what stands still.
+const EVENTS_MAX: u64 = 20_000;
 /// How long after the end of all faults everything has to be settled, in virtual milliseconds.
 const SETTLE_MS: u64 = 60_000;
 
@@ -258,6 +260,10 @@ impl World {
             let detail = format!("nothing happens any more: {}", self.unsettled());
             return Err(Violation::new(Rule::Stuck, detail));
         };
+        if self.events > EVENTS_MAX {
+            let detail = format!("goes round in circles: {}", self.unsettled());
+            return Err(Violation::new(Rule::Stuck, detail));
+        }
         self.now_ms = due.at_ms;
         self.handle(due.event)
     }

@@ -7,6 +7,10 @@ use crate::ledger::{Entry, Key, Step, changes_of};
 use crate::rule::{Rule, Violation};
 use crate::world::{Answer, Call, incarnation_of};
 
+/// With all faults gone, and the sessions of lost clients too, an unanswered commit is found out
+/// within this time, in milliseconds.
+const RESOLVED_WITHIN_MS: u64 = 1_000;
+
 impl Oracle<'_> {
     pub(super) fn check_answer(&self, call: &Call) -> Result<(), Violation> {
         let Some(answer) = &call.answer else {
@@ -164,6 +168,11 @@ impl Oracle<'_> {
         }
         if answer.at_ms < call.called_ms + self.world.setting.policy.order_deadline_ms {
             return Err(Violation::new(Rule::WrongUnknown, "its deadline was not over"));
+        }
+        let setting = &self.world.setting;
+        let in_the_way_ms = setting.linger_ms + 3 * setting.lock_wait_ms;
+        if answer.at_ms > setting.peace_at_ms + in_the_way_ms + RESOLVED_WITHIN_MS {
+            return Err(Violation::new(Rule::WrongUnknown, "it could have been found out"));
         }
         Ok(())
     }

@@ -275,7 +275,9 @@ impl World {
             }
             let repeated = self.ask(incarnation, &restock)?;
             let refused = self.ask(incarnation, &too_much(engine))?;
-            if !matches!(repeated, Verdict::Done { .. })
+            let down = self.calls.last().is_some_and(|call| call.down);
+            if down
+                || !matches!(repeated, Verdict::Done { .. })
                 || !matches!(refused, Verdict::Refused(Refusal::InsufficientStock(_)))
             {
                 let detail = format!("calm engine {engine} answers {repeated:?} and {refused:?}");
