@@ -54,7 +54,7 @@ impl Scene {
     }
 
     /// It recovers by itself, settles what is open, and everything adds up.
-    async fn close(mut self, promised: &[&str]) {
+    async fn close(&mut self, promised: &[&str]) {
         self.proxy.heal();
         let before = self.shop.answered("201");
         until("orders go through again", async || {
@@ -68,8 +68,9 @@ impl Scene {
     }
 }
 
-/// A load while the fault happens.
-async fn under(flavor: Flavor, fault: Fault, times: usize) {
+/// A load while the fault happens. With `found`, lost commits have to be looked into, and this has
+/// to be what was found.
+async fn under(flavor: Flavor, fault: Fault, times: usize, found: Option<&str>) {
     let mut scene = Scene::open(flavor).await;
     scene.sell(50).await;
     scene.proxy.arm(fault, times);
@@ -80,38 +81,47 @@ async fn under(flavor: Flavor, fault: Fault, times: usize) {
     .await;
     scene.proxy.require_hits(&[fault]);
     scene.close(&["order 201"]).await;
+    if let Some(found) = found {
+        let admin = scene.shop.admin(&scene.hotrow);
+        let name = format!("hotrow_commit_resolutions_total{{outcome=\"{found}\"}}");
+        assert!(admin.metric(&name).await > 0, "no lost commit was found to be {found}");
+    }
 }
 
 async fn commit_dropped(flavor: Flavor) {
-    under(flavor, Fault::DropCommit, 4).await;
+    under(flavor, Fault::DropCommit, 4, Some("not_landed")).await;
 }
 
 async fn ok_swallowed(flavor: Flavor) {
-    under(flavor, Fault::SwallowOk, 4).await;
+    under(flavor, Fault::SwallowOk, 4, Some("landed")).await;
 }
 
 async fn connection_reset(flavor: Flavor) {
-    under(flavor, Fault::ResetOnCommit, 4).await;
+    under(flavor, Fault::ResetOnCommit, 4, None).await;
 }
 
 async fn black_hole_before_commit(flavor: Flavor) {
-    under(flavor, Fault::BlackHoleBeforeCommit, 2).await;
+    under(flavor, Fault::BlackHoleBeforeCommit, 2, Some("not_landed")).await;
 }
 
 async fn black_hole_after_commit(flavor: Flavor) {
-    under(flavor, Fault::BlackHoleAfterCommit, 2).await;
+    under(flavor, Fault::BlackHoleAfterCommit, 2, Some("landed")).await;
 }
 
 async fn commit_delayed(flavor: Flavor) {
-    under(flavor, Fault::DelayCommit(Duration::from_millis(500)), 4).await;
+    under(flavor, Fault::DelayCommit(Duration::from_millis(500)), 4, None).await;
+}
+
+async fn commit_lands_late(flavor: Flavor) {
+    under(flavor, Fault::LateCommit(Duration::from_millis(300)), 4, None).await;
 }
 
 async fn cut_in_the_middle_of_an_answer(flavor: Flavor) {
-    under(flavor, Fault::CutInExecute, 4).await;
+    under(flavor, Fault::CutInExecute, 4, None).await;
 }
 
 async fn answers_in_pieces(flavor: Flavor) {
-    under(flavor, Fault::SplitPackets, 10).await;
+    under(flavor, Fault::SplitPackets, 10, None).await;
 }
 
 /// A commit is under way when the network goes, for longer than an order may wait; then it is back.
@@ -144,6 +154,7 @@ async fn everything_at_random(flavor: Flavor) {
         Fault::SwallowOk,
         Fault::ResetOnCommit,
         Fault::DelayCommit(Duration::from_millis(20)),
+        Fault::LateCommit(Duration::from_millis(20)),
         Fault::CutInExecute,
         Fault::SplitPackets,
     ];
@@ -167,6 +178,7 @@ both_flavors!(
     black_hole_before_commit,
     black_hole_after_commit,
     commit_delayed,
+    commit_lands_late,
     cut_in_the_middle_of_an_answer,
     answers_in_pieces,
     the_network_is_gone,

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::support::database::{self, Database};
 use crate::support::proxy::{Fault, Proxy};
+use crate::support::shop::until;
 
 /// Longer than anything here takes on a busy machine, except what never ends.
 const LONG: Duration = Duration::from_secs(20);
@@ -91,6 +92,17 @@ async fn faults(flavor: Flavor) {
     assert_eq!(rows, 3);
 }
 
+async fn a_commit_lands_after_its_client_has_gone(flavor: Flavor) {
+    let database = database::fresh(flavor).await;
+    table(&database).await;
+    let proxy = Proxy::start(database.address.port, 1).await;
+    let mut connection = MySqlConnection::connect(&database.url_through(proxy.port)).await.unwrap();
+    proxy.arm(Fault::LateCommit(Duration::from_millis(200)), 1);
+    let seen = timeout(LONG, insert(&mut connection, 1)).await.unwrap();
+    assert!(matches!(seen, Err(sqlx::Error::Io(_))), "{seen:?}");
+    until("the commit lands", async || rows(&database).await == 1).await;
+}
+
 async fn darkness(flavor: Flavor) {
     let database = database::fresh(flavor).await;
     table(&database).await;
@@ -122,4 +134,4 @@ async fn harm(flavor: Flavor) {
     assert!(rows(&database).await >= 2);
 }
 
-both_flavors!(faults, darkness, harm);
+both_flavors!(faults, a_commit_lands_after_its_client_has_gone, darkness, harm);

@@ -36,6 +36,8 @@ pub(crate) enum Rule {
     TakenTwice,
     /// Only a part of an order's lines is there, or they are spread over flushes.
     TornOrder,
+    /// An answer said that an earlier call had done it, and there was none.
+    FalseReplay,
     /// Two answers to the same order contradict each other.
     AnswersDiffer,
     /// What was answered before another call began comes after it in commit order.

@@ -44,6 +44,9 @@ pub(crate) enum Fault {
     BlackHoleAfterCommit,
     /// COMMIT arrives late, and is then executed and answered.
     DelayCommit(Duration),
+    /// The client's side is closed at once, and COMMIT arrives late: whoever looks meanwhile finds
+    /// nothing, and may yet be wrong.
+    LateCommit(Duration),
     /// The connection is cut inside the first packet of the answer to a transaction's text.
     CutInExecute,
     /// The answers to a transaction's text, and to its COMMIT, arrive in small pieces that cut
@@ -67,7 +70,8 @@ impl Fault {
             | Self::ResetOnCommit
             | Self::BlackHoleBeforeCommit
             | Self::BlackHoleAfterCommit
-            | Self::DelayCommit(_) => Moment::Commit,
+            | Self::DelayCommit(_)
+            | Self::LateCommit(_) => Moment::Commit,
         }
     }
 
@@ -80,6 +84,7 @@ impl Fault {
             Self::BlackHoleBeforeCommit => "BlackHoleBeforeCommit",
             Self::BlackHoleAfterCommit => "BlackHoleAfterCommit",
             Self::DelayCommit(_) => "DelayCommit",
+            Self::LateCommit(_) => "LateCommit",
             Self::CutInExecute => "CutInExecute",
             Self::SplitPackets => "SplitPackets",
         }
@@ -225,6 +230,14 @@ async fn carry(
             link.client.set_zero_linger()?;
             link.server.set_zero_linger()
         }
+        Over::Late { packet, delay } => {
+            let Link { client, mut server, .. } = link;
+            drop(client);
+            tokio::time::sleep(delay).await;
+            server.write_all(&packet).await?;
+            // Until the server has answered and is told that nobody is there any more.
+            server.read(&mut [0; 1]).await.map(drop)
+        }
         Over::BlackHole => stay_silent((link.client, link.server)).await,
     }
 }
@@ -241,6 +254,11 @@ enum Over {
     Closed,
     Reset,
     BlackHole,
+    /// The client's side only; the packet still has to arrive.
+    Late {
+        packet: Vec<u8>,
+        delay: Duration,
+    },
 }
 
 struct Link {
@@ -318,6 +336,7 @@ impl Link {
                 self.server.write_all(packet).await?;
                 None
             }
+            Fault::LateCommit(delay) => Some(Over::Late { packet: packet.to_owned(), delay }),
             Fault::CutInExecute => {
                 self.server.write_all(packet).await?;
                 let mut start = [0; 5];

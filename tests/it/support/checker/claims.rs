@@ -17,6 +17,8 @@ pub(super) struct Claim {
     pub(super) invoked: Duration,
     /// The earliest answer that said it is done.
     pub(super) acknowledged: Option<Duration>,
+    /// When the calls that may have done it were sent, in order of recording.
+    invocations: Vec<Duration>,
     /// What the calls that may have done it asked for.
     contents: BTreeSet<Lines>,
     firsts: usize,
@@ -45,10 +47,12 @@ impl Claims {
             let claim = by_key.entry(key_of_request(&call.request)).or_insert_with(|| Claim {
                 invoked: call.invoked,
                 acknowledged: None,
+                invocations: Vec::new(),
                 contents: BTreeSet::new(),
                 firsts: 0,
             });
             claim.invoked = claim.invoked.min(call.invoked);
+            claim.invocations.push(call.invoked);
             claim.contents.insert(deltas_of_request(&call.request, &rows));
             if let Outcome::Executed { first } = outcome {
                 claim.firsts += usize::from(first);
@@ -119,7 +123,10 @@ impl Claims {
     ) {
         let key = key_of_request(&call.request);
         match call.answer.outcome() {
-            Outcome::Executed { .. } => {
+            Outcome::Executed { first } => {
+                if !first && !self.has_earlier(&key, call) {
+                    found.push(Violation::new(Rule::FalseReplay, format!("{call:?}")));
+                }
                 match self.rows.get(&key) {
                     None => found.push(Violation::new(Rule::LostOrder, format!("{call:?}"))),
                     Some(rows)
@@ -145,6 +152,14 @@ impl Claims {
                 ));
             }
         }
+    }
+
+    /// True when another call than this one may have done it before this one was answered. Only
+    /// orders and adjustments tell a repeat from the first time.
+    fn has_earlier(&self, key: &Key, call: &Call) -> bool {
+        let candidates = self.by_key.get(key).map_or(&[][..], |claim| &claim.invocations);
+        let others = candidates.iter().filter(|&&invoked| invoked < call.returned).count() > 1;
+        others || matches!(key.0, Step::Opening | Step::Settle)
     }
 
     fn check_refusal(&self, call: &Call, key: &Key, slug: &str, found: &mut Vec<Violation>) {

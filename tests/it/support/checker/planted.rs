@@ -185,6 +185,16 @@ fn an_order_taken_twice_is_found() {
 }
 
 #[test]
+fn a_repeat_without_a_first_is_found() {
+    assert_found(Rule::FalseReplay, |run| {
+        let Answer::Http { status, .. } = &mut run.calls[3].answer else {
+            unreachable!("it is an answer")
+        };
+        *status = 200;
+    });
+}
+
+#[test]
 fn a_torn_order_is_found() {
     assert_found(Rule::TornOrder, |run| drop(run.books.movements.remove(5)));
     assert_found(Rule::TornOrder, |run| run.books.movements[5].flush_id = 4);
