@@ -6,7 +6,7 @@ CARGO_DENY_VERSION := 0.20.2
 TOOLS := target/tools
 CARGO_DENY := $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
-.PHONY: help run test check advisories
+.PHONY: help run test check format lint docs dependencies advisories
 .DEFAULT_GOAL := help
 
 help: ## Tell what can be made.
@@ -19,15 +19,24 @@ run: ## Build, start an embedded MySQL, open three demo SKUs, serve, print what 
 test: ## Run all tests; a MySQL and a MariaDB are fetched for them.
 	$(CARGO) test --workspace --locked
 
-check: $(CARGO_DENY) ## Check format, lints, documentation, licences and dependencies.
+check: format lint docs dependencies ## Check format, lints, documentation, licences and dependencies.
+
+format:
 	$(CARGO) fmt --all --check
+
+lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps --locked
+
+dependencies: $(CARGO_DENY)
 	$(CARGO_DENY) --workspace --locked check bans licenses sources
 
 advisories: $(CARGO_DENY) ## Look for published vulnerabilities in the dependencies; needs the network.
 	$(CARGO_DENY) --workspace --locked check advisories
 
-# Built once, some minutes; kept until the version above changes.
+# Built once; kept until the version above changes. Unoptimised: it runs for seconds, and is built for minutes.
 $(CARGO_DENY):
-	$(CARGO) install --locked --root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
+	CARGO_PROFILE_DEV_DEBUG=false $(CARGO) install --debug --locked \
+		--root $(TOOLS)/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny@$(CARGO_DENY_VERSION)
