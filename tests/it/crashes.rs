@@ -65,7 +65,7 @@ async fn the_server_freezes(flavor: Flavor) {
     }
     let load = Load::start(&client, 16, "o", line);
     until("the load runs", async || shop.answered("201") > RUNNING).await;
-    server.freeze();
+    server.freeze().await;
     until("orders are refused", async || shop.answered("database-unavailable") > 0).await;
     server.thaw();
     let before = shop.answered("201");

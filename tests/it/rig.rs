@@ -124,7 +124,7 @@ async fn harm(flavor: Flavor) {
     table(&database).await;
     let mut connection = MySqlConnection::connect(&database.url()).await.unwrap();
     insert(&mut connection, 1).await.unwrap();
-    server.freeze();
+    server.freeze().await;
     assert!(timeout(SHORT, insert(&mut connection, 2)).await.is_err());
     server.thaw();
     server.kill();

@@ -8,6 +8,7 @@
 //! cached password or RSA at the first login after each restart. The servers listen on loopback and
 //! live for one test run.
 
+use std::fs;
 use std::process::Command;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,7 @@ use tokio::time::timeout;
 
 use super::books::Books;
 use super::room;
+use super::shop::until;
 
 /// How long a server that another test used may take to answer.
 const HEAL_LIMIT: Duration = Duration::from_secs(10);
@@ -117,6 +119,15 @@ impl Server {
         Command::new("kill").arg(format!("-{signal}")).arg(self.running.pid()).status().unwrap();
     }
 
+    fn threads_are_stopped(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.running.pid())).unwrap();
+        threads.into_iter().all(|thread| {
+            // "PID (NAME) STATE …"; the name may have any character. A thread may just have ended.
+            let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('T'))
+        })
+    }
+
     /// Undoes what [`HarmedServer`] can do; false if only a new start can.
     async fn was_healed(&self) -> bool {
         self.signal("CONT");
@@ -165,8 +176,10 @@ impl HarmedServer {
     }
 
     /// Nothing answers any more; connections stay open.
-    pub(crate) fn freeze(&self) {
+    pub(crate) async fn freeze(&self) {
         self.server().signal("STOP");
+        // A thread stops when it next gets its turn, which may be later than the signal.
+        until("every thread stands still", async || self.server().threads_are_stopped()).await;
     }
 
     pub(crate) fn thaw(&self) {
