@@ -13,6 +13,8 @@ use crate::support::alone::Alone;
 use crate::support::make::{adjust, cancel, deciding, merged, sku, take};
 use crate::support::scene::{Scene, land, run};
 
+const TABLES: [&str; 3] = ["stock", "movement", "stock_version"];
+
 /// Rows in the lists of a flush, up to a full one.
 const SIZES: [usize; 4] = [1, 2, 50, 2_048];
 
@@ -150,6 +152,17 @@ async fn explain(session: &mut MySqlConnection, flavor: Flavor, text: &str) -> V
         .collect()
 }
 
+/// True if the list that was sent, where there is one, comes before the tables.
+fn driven_by_list(plan: &[Access]) -> bool {
+    let place = |holds: fn(&Access) -> bool| plan.iter().position(holds);
+    let list = place(|access| access.table.starts_with('<'));
+    let table = place(|access| TABLES.contains(&&*access.table));
+    match (list, table) {
+        (Some(list), Some(table)) => list < table,
+        (None, _) | (_, None) => true,
+    }
+}
+
 /// Everything that was sent, each statement by itself, the settings of the session first.
 struct Sent {
     settings: Vec<String>,
@@ -181,30 +194,19 @@ impl Sent {
         let mut wrong = Vec::new();
         for (statement, text) in &self.statements {
             let plan = explain(&mut session, flavor, text).await;
-            let tables: Vec<&Access> = plan
-                .iter()
-                .filter(|access| ["stock", "movement", "stock_version"].contains(&&*access.table))
-                .collect();
+            let tables: Vec<&Access> =
+                plan.iter().filter(|access| TABLES.contains(&&*access.table)).collect();
             let expected = statement.accesses();
             // A row that is looked up while the statement is planned, and is not there, ends it.
-            let ended = tables.is_empty()
-                && plan.iter().all(|access| access.table.is_empty())
+            let ended = plan.iter().all(|access| access.table.is_empty())
                 && expected.iter().any(|(_, kinds)| kinds.contains(&"const"));
-            let as_expected = tables.len() == expected.len()
+            let looked_up = tables.len() == expected.len()
                 && tables.iter().zip(expected).all(|(access, (table, kinds))| {
                     access.table == *table
                         && access.key == "PRIMARY"
                         && kinds.contains(&&*access.kind)
                 });
-            // The list drives the join.
-            let driven = expected.is_empty()
-                || plan.iter().position(|access| {
-                    access.table.starts_with('<')
-                        || access.table == "planned"
-                        || access.table == "asked"
-                }) < plan.iter().position(|access| access.table == expected[0].0);
-            let lists = text.contains("VALUES");
-            if !(ended || as_expected && (driven || !lists)) {
+            if !(ended || looked_up && driven_by_list(&plan)) {
                 let rows = text.matches("),").count() + 1;
                 wrong.push(format!("{state}: {statement:?} with {rows} rows: {plan:?}"));
             }

@@ -25,5 +25,6 @@ mod explain;
 mod locks;
 mod merging;
 mod resolving;
+mod schema;
 mod support;
 mod trouble;

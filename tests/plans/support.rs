@@ -13,3 +13,8 @@ pub(crate) mod alone;
 pub(crate) mod make;
 pub(crate) mod scene;
 pub(crate) mod sight;
+
+/// The shared files take their waiting from here.
+mod shop {
+    pub(crate) use super::sight::until;
+}

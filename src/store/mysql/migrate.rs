@@ -2,7 +2,7 @@
 
 use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
 use sqlx::migrate::{Migrate, Migrator};
-use sqlx::{Connection, MySqlConnection};
+use sqlx::{Connection, MySqlConnection, Row};
 
 use super::address::Address;
 use super::connect::{close, run};
@@ -10,6 +10,9 @@ use super::error::describe;
 use crate::engine::FlushId;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("sql/migrations");
+
+/// How long a migration waits for another process that migrates, in seconds.
+const LOCK_WAIT_S: u32 = 60;
 
 /// Flushes that one process can name: the lower bits of a flush id.
 const FLUSHES_PER_INSTANCE_BITS: u32 = 40;
@@ -49,6 +52,7 @@ pub async fn migrate(address: &Address) -> Result<(), MigrateError> {
     };
     let mut connection =
         MySqlConnection::connect_with(address.options()).await.map_err(|error| failed(&error))?;
+    lock(&mut connection).await.map_err(|error| failed(&error))?;
     MIGRATIONS.run(&mut connection).await.map_err(|error| {
         if let Execute(cause) | ExecuteMigration(cause, _) = &error {
             return failed(cause);
@@ -57,6 +61,21 @@ pub async fn migrate(address: &Address) -> Result<(), MigrateError> {
     })?;
     close(connection).await;
     Ok(())
+}
+
+/// Lets one process at a time migrate this database, until its connection closes. The lock of the
+/// driver holds on MySQL only: MariaDB knows no unlimited wait and gives no lock then.
+async fn lock(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    // A lock's name has 64 characters at most and is known to the whole server.
+    let text =
+        format!("SELECT GET_LOCK(CONCAT('hotrow ', SHA2(DATABASE(), 224)), {LOCK_WAIT_S}) <=> 1");
+    let (_, rows) = run(connection, text).await?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    if row.try_get_unchecked::<i64, _>(0)? == 1 {
+        return Ok(());
+    }
+    let reason = format!("another process has been migrating it for {LOCK_WAIT_S} s");
+    Err(sqlx::Error::Configuration(reason.into()))
 }
 
 /// True when every migration that this build knows is applied.

@@ -1,0 +1,105 @@
+//! Migrations, and tables that explain themselves.
+
+use hotrow::embedded::Flavor;
+use hotrow::store::mysql::{MigrateError, inspect, migrate, register_instance};
+use sqlx::{AssertSqlSafe, Row as _};
+
+use crate::support::alone::Alone;
+use crate::support::make::{merged, take};
+use crate::support::scene::{Scene, land};
+
+const TABLES: [&str; 4] = ["instance", "movement", "stock", "stock_version"];
+
+async fn tables(scene: &Scene) -> Vec<String> {
+    scene
+        .lines(
+            "SELECT TABLE_NAME FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME NOT LIKE '\\_%' ORDER BY 1",
+        )
+        .await
+}
+
+async fn migrating_again_changes_nothing(flavor: Flavor) {
+    let scene = Scene::empty(flavor).await;
+    migrate(&scene.address).await.unwrap();
+    assert_eq!(tables(&scene).await, TABLES);
+    let scene = scene.with(&[("a", 10)]).await;
+    land(&mut scene.connection(), &merged(1, vec![take("o-1", &[("a", 3)])])).await;
+    migrate(&scene.address).await.unwrap();
+    assert_eq!(scene.stock().await, ["a 7 2"]);
+    assert_eq!(scene.movements().await, ["o-1 take 1 deduct a -3 1"]);
+}
+
+async fn two_can_migrate_at_once(flavor: Flavor) {
+    for _ in 0..5 {
+        let scene = Scene::empty(flavor).await;
+        let (one, other) = tokio::join!(migrate(&scene.address), migrate(&scene.address));
+        one.unwrap();
+        other.unwrap();
+        assert_eq!(tables(&scene).await, TABLES);
+        assert!(inspect(&scene.address).await.unwrap().readiness.migrations_current);
+    }
+}
+
+async fn a_schema_of_another_build_is_refused(flavor: Flavor) {
+    let scene = Scene::new(flavor).await;
+    scene.run("UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 2").await;
+    let error = migrate(&scene.address).await.unwrap_err();
+    assert!(matches!(error, MigrateError::Schema { .. }), "{error:?}");
+    let text = error.to_string();
+    for part in ["cannot migrate database it_", "migration 2", "made by another build"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(!inspect(&scene.address).await.unwrap().readiness.migrations_current);
+
+    // A newer build was here.
+    let scene = Scene::new(flavor).await;
+    scene.run("UPDATE _sqlx_migrations SET version = 9999 WHERE version = 4").await;
+    let error = migrate(&scene.address).await.unwrap_err();
+    assert!(matches!(error, MigrateError::Schema { .. }), "{error:?}");
+    assert!(error.to_string().contains("9999"), "{error}");
+}
+
+async fn a_database_that_cannot_be_written_is_told(flavor: Flavor) {
+    let alone = Alone::new(flavor).await;
+    alone.server.set_read_only(true).await;
+    let error = register_instance(&alone.scene.address).await.unwrap_err();
+    assert!(matches!(error, MigrateError::Database { .. }), "{error:?}");
+    assert!(error.to_string().contains("read"), "{error}");
+    alone.server.set_read_only(false).await;
+}
+
+async fn no_two_processes_share_flush_ids(flavor: Flavor) {
+    let scene = Scene::new(flavor).await;
+    let first = register_instance(&scene.address).await.unwrap();
+    let second = register_instance(&scene.address).await.unwrap();
+    assert_eq!((first.0, second.0), (1 << 40, 2 << 40));
+}
+
+/// Of every table, so that `SHOW CREATE TABLE` explains itself to a DBA.
+async fn every_column_has_a_comment(flavor: Flavor) {
+    let scene = Scene::new(flavor).await;
+    let mut columns = 0;
+    for table in TABLES {
+        let query = format!("SHOW CREATE TABLE {table}");
+        let row = sqlx::raw_sql(AssertSqlSafe(query)).fetch_one(&mut scene.admin().await).await;
+        let text: String = row.unwrap().try_get_unchecked(1).unwrap();
+        for column in text.lines().filter(|line| line.trim_start().starts_with('`')) {
+            columns += 1;
+            assert!(column.contains(" COMMENT '"), "{table}: {column}");
+        }
+        let end = text.lines().last().unwrap();
+        assert!(end.contains("COMMENT='"), "{table}: {end}");
+        assert!(end.contains("ENGINE=InnoDB"), "{table}: {end}");
+    }
+    assert!(columns >= 20, "only {columns} columns were looked at");
+}
+
+both_flavors!(
+    migrating_again_changes_nothing,
+    two_can_migrate_at_once,
+    a_schema_of_another_build_is_refused,
+    a_database_that_cannot_be_written_is_told,
+    no_two_processes_share_flush_ids,
+    every_column_has_a_comment,
+);
