@@ -26,5 +26,6 @@ mod locks;
 mod merging;
 mod resolving;
 mod schema;
+mod server;
 mod support;
 mod trouble;

@@ -9,8 +9,9 @@ use super::flavor::Flavor;
 use super::migrate::is_current;
 use crate::store::{DurabilityClass, Readiness, StoreError};
 
-/// Room that one flush needs in a message, in bytes; `max_allowed_packet` has to be larger.
-const PACKET_BYTES_MIN: u64 = 2 * 1024 * 1024;
+/// Room that one flush needs in a message, in bytes: the most is 5 MB, for adjustments with the longest
+/// reasons. `max_allowed_packet` has to be as large.
+const PACKET_BYTES_MIN: u64 = 8 * 1024 * 1024;
 
 /// One thing that a DBA should know or change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,11 +102,18 @@ async fn read(connection: &mut MySqlConnection) -> Result<Server, sqlx::Error> {
 
 impl Server {
     fn durability(&self) -> DurabilityClass {
-        match self.flush_at_commit {
-            1 if !self.log_bin || self.sync_binlog == 1 => DurabilityClass::PowerLoss,
-            1 | 2 => DurabilityClass::ProcessCrash,
-            _ => DurabilityClass::Weak,
+        if self.syncs_at_commit() && (!self.log_bin || self.sync_binlog == 1) {
+            DurabilityClass::PowerLoss
+        } else if self.flush_at_commit == 0 {
+            DurabilityClass::Weak
+        } else {
+            DurabilityClass::ProcessCrash
         }
+    }
+
+    /// At 1, and at 3, with which MariaDB syncs once more.
+    fn syncs_at_commit(&self) -> bool {
+        matches!(self.flush_at_commit, 1 | 3)
     }
 
     fn readiness(&self) -> Readiness {
@@ -150,7 +158,7 @@ impl Server {
                 ),
             );
         }
-        if self.flush_at_commit != 1 {
+        if !self.syncs_at_commit() {
             find(
                 false,
                 format!(
