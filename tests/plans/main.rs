@@ -20,8 +20,10 @@ macro_rules! both_flavors {
     };
 }
 
+mod dba;
 mod deciding;
 mod explain;
+mod golden;
 mod locks;
 mod merging;
 mod resolving;

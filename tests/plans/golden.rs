@@ -1,0 +1,81 @@
+//! The texts of three flushes, byte for byte as the server gets them, so that a change of what runs
+//! is seen in review. To accept one, copy the text that the failure shows into `tests/plans/golden`.
+
+use hotrow::embedded::Flavor;
+use hotrow::engine::Plan;
+
+use crate::support::alone::Alone;
+use crate::support::make::{adjust, deciding, merged, take};
+use crate::support::scene::land;
+
+/// What was sent for a plan, a blank line between messages.
+async fn sent(alone: &Alone, plan: &Plan) -> String {
+    let work = async { land(&mut alone.scene.connection(), plan).await };
+    let (_, texts) = alone.logged(work).await;
+    // MySQL logs each statement by itself, those that others follow with their semicolon; MariaDB
+    // logs the message.
+    let ended =
+        |text: &String| format!("{text}{}", if text.ends_with(';') { "\n" } else { "\n\n" });
+    let text: String = texts.iter().map(ended).collect();
+    let flush = text.find("BEGIN;").expect("a flush begins its transaction");
+    format!("{}\n", text[flush..].trim_end())
+}
+
+async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
+    let mut alone = Alone::new(flavor).await;
+    alone.scene = alone.scene.with(&[("mug", 10), ("pen", 10), ("ink", 10)]).await;
+    let goldens: [(&str, Plan, [&str; 2]); 3] = [
+        (
+            "merged_one_sku",
+            merged(1 << 40, vec![take("o-1", &[("mug", 2)]), take("o-2", &[("mug", 1)])]),
+            [
+                include_str!("golden/merged_one_sku.mysql.sql"),
+                include_str!("golden/merged_one_sku.mariadb.sql"),
+            ],
+        ),
+        (
+            "merged_lines",
+            merged(
+                (1 << 40) + 1,
+                vec![
+                    take("o-3", &[("pen", 1), ("ink", 2)]),
+                    take("o-4", &[("ink", 1)]),
+                    adjust("r-1", "mug", 5, Some("it's back")),
+                ],
+            ),
+            [
+                include_str!("golden/merged_lines.mysql.sql"),
+                include_str!("golden/merged_lines.mariadb.sql"),
+            ],
+        ),
+        (
+            "deciding",
+            deciding(
+                (1 << 40) + 2,
+                vec![
+                    take("o-5", &[("pen", 1), ("ink", 2)]),
+                    take("o-6", &[("pen", 99)]),
+                    take("o-4", &[("ink", 1)]),
+                ],
+            ),
+            [
+                include_str!("golden/deciding.mysql.sql"),
+                include_str!("golden/deciding.mariadb.sql"),
+            ],
+        ),
+    ];
+    let mut changed = String::new();
+    for (name, plan, [mysql, mariadb]) in goldens {
+        let (suffix, expected) = match flavor {
+            Flavor::MySql => ("mysql", mysql),
+            Flavor::MariaDb => ("mariadb", mariadb),
+        };
+        let sent = sent(&alone, &plan).await;
+        if sent != expected {
+            changed += &format!("=== tests/plans/golden/{name}.{suffix}.sql\n{sent}");
+        }
+    }
+    assert!(changed.is_empty(), "other texts are sent:\n{changed}===");
+}
+
+both_flavors!(the_texts_of_a_flush_are_these);
