@@ -150,6 +150,7 @@ fn gaps_in_the_readme_are_found() {
     assert_eq!(findings("| `.hotrow` |", "| `.cold` |"), 1);
     assert_eq!(findings("| 2,048 |", "| 2,049 |"), 1);
     assert_eq!(findings("hotrow_commit_seconds", "hotrow_commit"), 1);
+    assert_eq!(findings("`tests/it/once.rs`", "`tests/it/twice.rs`"), 1);
     assert_eq!(findings("(LICENSE-MIT)", "(LICENSE-BSD)"), 1);
     assert_eq!(findings("(#try-it)", "(#try-them)"), 1);
 }

@@ -52,8 +52,8 @@ pub(crate) fn check_leftovers(files: &[(String, String)]) -> Vec<Finding> {
     findings
 }
 
-/// The README names every setting with its default, every limit and every metric, and its links within
-/// the tree lead to something.
+/// The README names every setting with its default, every limit and every metric, and the files
+/// that it names are there.
 pub(crate) fn check_readme(readme: &str, config: &str, metrics: &str) -> Vec<Finding> {
     let mut findings = check_settings(readme, config);
     for (what, limit) in limits() {
@@ -76,7 +76,19 @@ pub(crate) fn check_readme(readme: &str, config: &str, metrics: &str) -> Vec<Fin
             findings.push(format!("README.md links to `{target}`, which is not there"));
         }
     }
+    for path in named_paths(readme) {
+        if !Path::new(path).exists() {
+            findings.push(format!("README.md names `{path}`, which is not there"));
+        }
+    }
     findings
+}
+
+/// What stands in backticks and looks like a path of the tree.
+fn named_paths(text: &str) -> impl Iterator<Item = &str> {
+    let in_backticks = text.split('`').skip(1).step_by(2);
+    let folders = ["src/", "tests/", "sql/", "docker/", "bench/", ".ci/"];
+    in_backticks.filter(move |part| folders.iter().any(|folder| part.starts_with(folder)))
 }
 
 /// Each variable has a row with its flag and the default that the help tells.
