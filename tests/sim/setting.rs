@@ -89,7 +89,7 @@ impl Setting {
             },
             lock_wait_ms: *pick(rng, &[15, 60, 300]),
             latency_ms: *pick(rng, &[0, 1, 4, 10]),
-            tick_ms: *pick(rng, &[5, 20, 50]),
+            tick_ms: *pick(rng, &[10, 50]),
             linger_ms: *pick(rng, &[10, 100, order_deadline_ms * 2]),
             pause: *pick(rng, &[0.0, 0.05, 0.4]),
             arrivals,
