@@ -44,10 +44,11 @@ pub(crate) async fn throughput(
             let mut accepted = 0_u64;
             while Instant::now() < end {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                match lanes.submit(order(&workload, &run, number)?).await {
-                    Verdict::Done { replayed: false, .. } => accepted += 1,
-                    other => return Err(format!("an order was answered {other:?}").into()),
+                let verdict = lanes.submit(order(&workload, &run, number)?).await;
+                if !matches!(verdict, Verdict::Done { replayed: false, .. }) {
+                    return Err(format!("an order was answered {verdict:?}").into());
                 }
+                accepted += 1;
             }
             Ok::<u64, Box<dyn Error + Send + Sync>>(accepted)
         });

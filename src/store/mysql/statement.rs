@@ -130,7 +130,7 @@ mod tests {
     fn rows_take_the_form_of_the_server() {
         for (flavor, expected) in [(Flavor::MySql, "ROW(1),ROW(2)"), (Flavor::MariaDb, "(1),(2)")] {
             let mut script = String::new();
-            write_rows(&mut script, flavor, [1, 2], |script, value| write_int(script, value));
+            write_rows(&mut script, flavor, [1, 2], write_int);
             assert_eq!(script, expected);
         }
     }
