@@ -17,7 +17,7 @@ run: ## Build, start an embedded MySQL, open three demo SKUs, serve, print what 
 	exec ./target/release/hotrow serve --demo
 
 test: ## Run all tests; a MySQL and a MariaDB are fetched for them.
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
 
 check: format lint docs dependencies ## Check format, lints, documentation, licences and dependencies.
 
