@@ -14,7 +14,7 @@ use crate::support::shop::{Load, Shop, sell, until};
 const SEED: u64 = 13;
 
 /// An order is answered within this time whatever happens, so that a black hole does not last.
-const DEADLINE: [&str; 2] = ["--order-deadline-ms", "3000"];
+const DEADLINE: [&str; 2] = ["--order-deadline-ms", "5000"];
 
 const SKUS: [&str; 3] = ["a", "b", "c"];
 

@@ -58,7 +58,7 @@ async fn the_server_is_killed(flavor: Flavor) {
 async fn the_server_freezes(flavor: Flavor) {
     let server = database::harmed(flavor).await;
     let shop = Shop::open(server.fresh_database().await).await;
-    let hotrow = shop.serve(&["--order-deadline-ms", "2000"]).await;
+    let hotrow = shop.serve(&["--order-deadline-ms", "5000"]).await;
     let client = shop.client(&hotrow);
     for sku in SKUS {
         client.put_stock(sku, 1_000_000).await;
