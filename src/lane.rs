@@ -18,7 +18,7 @@ use tokio::sync::{Notify, oneshot, watch};
 
 pub use ticket::{BatchTicket, Ticket};
 
-use crate::domain::{LimitKind, NotExecuted, Operation, Sku, Verdict};
+use crate::domain::{LimitKind, NotExecuted, Operation, Sku, Timestamp, Verdict};
 use crate::limits;
 use crate::store::mysql::{Address, FlushTiming, MigrateError, register_instance};
 use crate::telemetry::metrics::{Metrics, VerdictKind};
@@ -84,6 +84,8 @@ struct Shared {
     process_depth_max: usize,
     draining: AtomicBool,
     database_down: AtomicBool,
+    /// True when nobody reads the queue and every operation is answered on the spot.
+    without_engine: bool,
     metrics: Metrics,
 }
 
@@ -156,6 +158,7 @@ impl Lanes {
             process_depth_max: config.process_depth_max,
             draining: AtomicBool::new(false),
             database_down: AtomicBool::new(false),
+            without_engine: false,
             metrics,
         });
         // Admission keeps operations below the bound; the rest is room for reports and the drain.
@@ -170,6 +173,24 @@ impl Lanes {
             courier,
         )?;
         Ok(Self { shared, queue, stopped })
+    }
+
+    /// Lanes with nothing behind them: every operation is answered as done, at once, and nothing is
+    /// written. For measuring what stands before the lanes.
+    #[must_use]
+    pub fn without_engine(metrics: Metrics) -> Self {
+        let shared = Arc::new(Shared {
+            bell: Bell::default(),
+            admitted: AtomicUsize::new(0),
+            process_depth_max: 0,
+            draining: AtomicBool::new(false),
+            database_down: AtomicBool::new(false),
+            without_engine: true,
+            metrics,
+        });
+        let (queue, _nobody) = crossbeam_channel::bounded(0);
+        let (_ended, stopped) = watch::channel(true);
+        Self { shared, queue, stopped }
     }
 
     /// Submits one operation. Never waits: at a limit the ticket already holds the refusal. Once
@@ -197,6 +218,10 @@ impl Lanes {
         let shared = &*self.shared;
         if shared.draining.load(Ordering::Acquire) {
             return shared.refuse(reply, NotExecuted::Draining);
+        }
+        if shared.without_engine {
+            let (at, status) = (Timestamp::from_micros(0), operation.status_when_done());
+            return reply.deliver(Verdict::Done { at, replayed: false, status });
         }
         let limit_value = shared.process_depth_max;
         if shared.admitted.fetch_add(1, Ordering::AcqRel) >= limit_value {
