@@ -1,13 +1,14 @@
 -- Set on every connection that writes, and relied on:
 -- READ COMMITTED: no gap locks, and what is read after a lock was taken is what the lock protects.
 -- Strict mode: a value that does not fit is an error, never cut to size.
--- Lock waits are short, so that a row locked by somebody else holds up nothing but itself.
+-- Lock waits are short, so that a row or table locked by somebody else holds up nothing but itself,
+-- and shorter than a step of a flush may take: see order_deadline_ms.
 -- wait_timeout: a process that froze with a transaction open loses it after this many seconds.
 SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET SESSION
     sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION',
     time_zone = '+00:00',
     autocommit = 1,
-    innodb_lock_wait_timeout = 2,
-    lock_wait_timeout = 5,
+    innodb_lock_wait_timeout = 1,
+    lock_wait_timeout = 1,
     wait_timeout = 60

@@ -36,6 +36,8 @@ pub enum Action<T> {
     Commit(FlushId),
     /// Undo what was executed; report by [`Combiner::rolled_back`].
     RollBack(FlushId),
+    /// Find out whether the database can be used again; report by [`Combiner::probed`].
+    Probe,
     /// Tell the callers.
     Answer(Vec<(T, Verdict)>),
 }
@@ -73,6 +75,7 @@ pub struct Combiner<T> {
     next_sweep_ms: u64,
     draining: bool,
     outage: Option<Outage>,
+    probing: bool,
     actions: Vec<Action<T>>,
     answers: Vec<(T, Verdict)>,
 }
@@ -81,7 +84,7 @@ pub struct Combiner<T> {
 #[derive(Clone, Copy, Debug)]
 struct Outage {
     since_ms: u64,
-    retry_at_ms: u64,
+    probe_at_ms: u64,
 }
 
 impl<T> Combiner<T> {
@@ -100,6 +103,7 @@ impl<T> Combiner<T> {
             next_sweep_ms: 0,
             draining: false,
             outage: None,
+            probing: false,
             actions: Vec::new(),
             answers: Vec::new(),
         }
@@ -140,6 +144,12 @@ impl<T> Combiner<T> {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.queue.len() == 0 && self.flights.is_empty()
+    }
+
+    /// True when time changes nothing: nothing is left to do, to forget or to find out.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.is_idle() && self.lanes.len() == 0 && self.outage.is_none()
     }
 
     /// Operations that wait.
@@ -188,7 +198,8 @@ impl<T> Combiner<T> {
     #[must_use = "actions that are not carried out leave callers without an answer"]
     pub fn actions(&mut self, now_ms: u64) -> Vec<Action<T>> {
         self.start_resolving(now_ms);
-        while let Some(draft) = self.next_draft(now_ms) {
+        self.start_probing(now_ms);
+        while let Some(draft) = self.next_draft() {
             self.launch(draft);
         }
         if !self.answers.is_empty() {
@@ -208,13 +219,18 @@ impl<T> Combiner<T> {
         }
     }
 
-    fn next_draft(&mut self, now_ms: u64) -> Option<Draft<T>> {
-        let allowed = match self.outage {
-            None => self.policy.flights_max,
-            // One probe at a time until the database is back.
-            Some(outage) => usize::from(now_ms >= outage.retry_at_ms),
-        };
-        if self.flights.len() >= allowed || self.ring.is_empty() {
+    /// Orders do not find out whether the database is back: each would wait for its own time-out.
+    fn start_probing(&mut self, now_ms: u64) {
+        let due = self.outage.is_some_and(|outage| now_ms >= outage.probe_at_ms);
+        if due && !self.probing && self.flights.len() < self.policy.flights_max {
+            self.probing = true;
+            self.actions.push(Action::Probe);
+        }
+    }
+
+    fn next_draft(&mut self) -> Option<Draft<T>> {
+        let busy = self.flights.len() + usize::from(self.probing);
+        if self.outage.is_some() || busy >= self.policy.flights_max || self.ring.is_empty() {
             return None;
         }
         // Orders that have to be flushed apart may wait long for a row; leave room for the others.
@@ -248,7 +264,8 @@ impl<T> Combiner<T> {
         let plan = Arc::new(Plan { id, mode, resolving: false, skus, operations });
         self.actions.push(Action::Execute(Arc::clone(&plan)));
         let stage = Stage::Executing;
-        let flight = Flight { plan, members, lanes: distinct, before, apart, stage };
+        let flight =
+            Flight { plan, members, lanes: distinct, before, apart, unanswered: None, stage };
         self.flights.insert(id, flight);
     }
 }

@@ -1,7 +1,7 @@
 //! The decision of each operation on its own, in order of arrival, under the locks of all stock rows
 //! that a plan touches.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::plan::{FlushId, Plan};
 use crate::domain::{
@@ -38,6 +38,18 @@ pub struct Ledger {
     pub available: FxHashMap<Sku, i64>,
     /// What is known of the plan's ids.
     pub known: FxHashMap<OrderId, KnownMovements>,
+}
+
+impl Ledger {
+    /// True when a flush of this name has written any of it. A flush is one transaction: then it has
+    /// written everything that it accepted.
+    #[must_use]
+    pub fn has_from(&self, flush: FlushId) -> bool {
+        let steps = |known: &KnownMovements| {
+            [&known.take, &known.settle, &known.adjust].map(|step| step.as_ref().map(|s| s.flush))
+        };
+        self.known.values().flat_map(steps).any(|found| found == Some(flush))
+    }
 }
 
 /// The outcome of deciding a plan.
@@ -88,7 +100,7 @@ impl Decision {
 /// Decides every operation of the plan in its order. Pure: the ledger goes in, the decision comes out.
 #[must_use]
 pub fn decide(plan: &Plan, ledger: Ledger) -> Decision {
-    let mut desk = Desk { flush: plan.id, ledger, mine: FxHashMap::default() };
+    let mut desk = Desk { flush: plan.id, ledger, mine: FxHashSet::default() };
     let verdicts = plan.operations.iter().map(|operation| desk.decide(operation)).collect();
     Decision { verdicts, left: desk.ledger.available.into_iter().collect() }
 }
@@ -96,8 +108,8 @@ pub fn decide(plan: &Plan, ledger: Ledger) -> Decision {
 struct Desk {
     flush: FlushId,
     ledger: Ledger,
-    /// Ids of this flush whose first answer was given; what comes after is a repeat.
-    mine: FxHashMap<(OrderId, Step), Written>,
+    /// What this flush is going to write; what comes after is a repeat.
+    mine: FxHashSet<(OrderId, Step)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,13 +117,6 @@ enum Step {
     Take,
     Settle,
     Adjust,
-}
-
-/// Whether the step was found in the ledger (an earlier try of this flush) or is to be written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Written {
-    Before,
-    Now,
 }
 
 impl Desk {
@@ -168,14 +173,10 @@ impl Desk {
         if !same {
             return Provisional::Final(Verdict::Refused(Refusal::Mismatch));
         }
-        let key = (operation.id().clone(), step);
-        match self.mine.get(&key) {
-            Some(Written::Now) => return Provisional::RepeatOfAccepted(status),
-            Some(Written::Before) | None => {}
+        if self.mine.contains(&(operation.id().clone(), step)) {
+            return Provisional::RepeatOfAccepted(status);
         }
-        // Found with our own name on it: an earlier commit of this flush has landed.
-        let landed = known.flush == self.flush && self.mine.insert(key, Written::Before).is_none();
-        Provisional::Final(Verdict::Done { at: known.at, replayed: !landed, status })
+        Provisional::Final(Verdict::Done { at: known.at, replayed: true, status })
     }
 
     /// Takes the operation if it fits, and remembers it as if it were in the ledger.
@@ -198,7 +199,7 @@ impl Desk {
             Step::Settle => movements.settle = Some(known),
             Step::Adjust => movements.adjust = Some(known),
         }
-        self.mine.insert((operation.id().clone(), step), Written::Now);
+        self.mine.insert((operation.id().clone(), step));
         Provisional::Accepted(operation.status_when_done())
     }
 

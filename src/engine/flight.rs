@@ -19,6 +19,8 @@ pub(super) struct Flight<T> {
     pub before: Vec<FlushId>,
     /// True when it carries orders that must not share a flush with other lanes.
     pub apart: bool,
+    /// What its members are told if the commit that had no answer is found to have landed.
+    pub unanswered: Option<Outcome>,
     pub stage: Stage,
 }
 

@@ -32,6 +32,8 @@ pub enum Execution {
         /// What is left.
         left: Left,
     },
+    /// A plan that is being resolved is in the ledger, from its earlier commit; the transaction is over.
+    Landed,
     /// Nothing of it is in the database, unless the plan is being resolved; the transaction is over.
     Failed(Failure),
 }

@@ -52,6 +52,8 @@ pub(super) enum Problem {
     OrderSettled(OrderStatus),
     /// The SKU was opened with this other stock; `None` when not through hotrow.
     SkuExists(Option<i64>),
+    /// The SKU was opened before, and its stock row has been deleted from the database.
+    StockRowMissing,
     /// The id is known with other content.
     OrderMismatch,
     /// The caller's quota is used up; it has room again after this time.
@@ -132,7 +134,7 @@ impl Problem {
                 "/problems/order-settled",
                 "The order has another final state",
             ),
-            Self::SkuExists(_) => (
+            Self::SkuExists(_) | Self::StockRowMissing => (
                 StatusCode::CONFLICT,
                 "/problems/sku-exists",
                 "The SKU exists with another opening stock",
@@ -218,6 +220,10 @@ impl Problem {
             Self::SkuExists(Some(opening)) => Cow::Owned(format!(
                 "the SKU was opened with {opening} units; change its stock with an adjustment"
             )),
+            Self::StockRowMissing => Cow::Borrowed(
+                "the SKU was opened before, but somebody has deleted its row from the table stock; \
+                 insert it again in SQL, with what the sum of its movements says",
+            ),
             Self::OrderMismatch => {
                 Cow::Borrowed("nothing was executed; send other content under an id of its own")
             }
@@ -283,6 +289,7 @@ impl Problem {
             | Self::TooManyOrders
             | Self::UnsupportedMediaType(_)
             | Self::SkuExists(_)
+            | Self::StockRowMissing
             | Self::OrderMismatch
             | Self::RateLimited(_)
             | Self::BatchAboveQuota(_)

@@ -25,6 +25,7 @@ pub(super) async fn open(state: &State, sku: &str, upload: Upload<'_>) -> Outcom
         Ok(StockOpening::OpenedOtherwise { opening }) => {
             return Err(Problem::SkuExists(opening).into());
         }
+        Ok(StockOpening::RowMissing) => return Err(Problem::StockRowMissing.into()),
         Err(error @ StoreError::Unavailable(_)) => {
             return Err(state.database_unavailable("opening stock", &error).into());
         }

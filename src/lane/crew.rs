@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::engine::{CommitOutcome, Execution, FlushId, Plan};
-use crate::store::mysql::{Address, FlushConnection, FlushTiming};
+use crate::store::mysql::{Abandoned, Address, FlushConnection, FlushTiming};
 
 /// An idle connection is used this often, well within the session's `wait_timeout`.
 const KEEP_ALIVE_PAUSE: Duration = Duration::from_secs(15);
@@ -17,19 +17,20 @@ enum Task {
     Execute(Arc<Plan>),
     Commit(FlushId),
     RollBack(FlushId),
+    Probe,
 }
 
 /// What a connection has done.
 #[derive(Debug)]
 pub(super) enum Done {
-    Executed(Execution),
-    Committed(CommitOutcome),
-    RolledBack,
+    Executed(FlushId, Execution),
+    Committed(FlushId, CommitOutcome),
+    RolledBack(FlushId),
+    Probed { usable: bool },
 }
 
 #[derive(Debug)]
 pub(super) struct Report {
-    pub flush: FlushId,
     pub done: Done,
     connection: usize,
     open: bool,
@@ -52,10 +53,11 @@ impl Crew {
         // Bounded by the protocol: a connection has one task and one report at a time.
         let (report, reports) = mpsc::unbounded_channel();
         let mut members = tokio::task::JoinSet::new();
+        let abandoned = Abandoned::default();
         let tasks = (0..connections)
             .map(|index| {
                 let (task, orders) = mpsc::unbounded_channel();
-                let connection = FlushConnection::new(address.clone(), timing);
+                let connection = FlushConnection::new(address.clone(), timing, abandoned.clone());
                 members.spawn(work(index, connection, orders, report.clone()));
                 task
             })
@@ -79,6 +81,11 @@ impl Crew {
         self.send(self.carries[&flush], Task::RollBack(flush));
     }
 
+    pub(super) fn probe(&mut self) {
+        let connection = self.free.pop().expect("a probe takes the place of a flight");
+        self.send(connection, Task::Probe);
+    }
+
     fn send(&self, connection: usize, task: Task) {
         self.tasks[connection].send(task).expect("a connection's task runs as long as the crew");
     }
@@ -99,11 +106,15 @@ impl Crew {
 
     fn note(&mut self, report: &Report) {
         self.open[report.connection] = report.open;
-        let transaction_goes_on = matches!(report.done, Done::Executed(Execution::Ready { .. }));
-        if !transaction_goes_on {
-            self.carries.remove(&report.flush);
-            self.free.push(report.connection);
+        match report.done {
+            // The transaction goes on.
+            Done::Executed(_, Execution::Ready { .. }) => return,
+            Done::Executed(flush, _) | Done::Committed(flush, _) | Done::RolledBack(flush) => {
+                self.carries.remove(&flush);
+            }
+            Done::Probed { .. } => {}
         }
+        self.free.push(report.connection);
     }
 
     /// Connections that have a session with the server.
@@ -133,19 +144,17 @@ async fn work(
                 continue;
             }
         };
-        let (flush, done) = match task {
-            Task::Execute(plan) => {
-                let execution = connection.execute(&plan).await;
-                (plan.id, Done::Executed(execution))
-            }
-            Task::Commit(flush) => (flush, Done::Committed(connection.commit(flush).await)),
+        let done = match task {
+            Task::Execute(plan) => Done::Executed(plan.id, connection.execute(&plan).await),
+            Task::Commit(flush) => Done::Committed(flush, connection.commit(flush).await),
             Task::RollBack(flush) => {
                 connection.roll_back().await;
-                (flush, Done::RolledBack)
+                Done::RolledBack(flush)
             }
+            Task::Probe => Done::Probed { usable: connection.probe().await },
         };
         let open = connection.is_open();
-        if reports.send(Report { flush, done, connection: index, open }).is_err() {
+        if reports.send(Report { done, connection: index, open }).is_err() {
             return;
         }
     }

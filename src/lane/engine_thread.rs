@@ -102,8 +102,7 @@ impl Engine {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let at_rest = self.combiner.is_idle() && self.combiner.lanes() == 0;
-            let tick = if at_rest { now + REST } else { next_tick };
+            let tick = if self.combiner.is_at_rest() { now + REST } else { next_tick };
             tokio::select! {
                 biased;
                 report = self.crew.report() => self.take_report(report),
@@ -154,11 +153,12 @@ impl Engine {
 
     fn take_report(&mut self, report: Report) {
         let now_ms = self.now_ms();
-        self.tally.reported(report.flush, &report.done);
+        self.tally.reported(&report.done);
         match report.done {
-            Done::Executed(execution) => self.combiner.executed(now_ms, report.flush, execution),
-            Done::Committed(outcome) => self.combiner.committed(now_ms, report.flush, outcome),
-            Done::RolledBack => self.combiner.rolled_back(report.flush),
+            Done::Executed(flush, execution) => self.combiner.executed(now_ms, flush, execution),
+            Done::Committed(flush, outcome) => self.combiner.committed(now_ms, flush, outcome),
+            Done::RolledBack(flush) => self.combiner.rolled_back(now_ms, flush),
+            Done::Probed { usable } => self.combiner.probed(now_ms, usable),
         }
         self.act();
     }
@@ -194,6 +194,7 @@ impl Engine {
                     self.crew.commit(flush);
                 }
                 Action::RollBack(flush) => self.crew.roll_back(flush),
+                Action::Probe => self.crew.probe(),
                 Action::Answer(answers) => self.answer(answers),
             }
         }

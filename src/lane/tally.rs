@@ -53,43 +53,49 @@ impl Tally {
         }
     }
 
-    pub(super) fn reported(&mut self, flush: FlushId, done: &Done) {
+    pub(super) fn reported(&mut self, done: &Done) {
+        let &(Done::Executed(flush, _) | Done::Committed(flush, _) | Done::RolledBack(flush)) =
+            done
+        else {
+            return;
+        };
         let Some(flight) = self.flights.get_mut(&flush) else { return };
         let elapsed = flight.since.elapsed();
         let outcome = match done {
-            Done::Executed(Execution::Ready { .. }) => {
+            Done::Executed(_, Execution::Ready { .. }) => {
                 flight.executed = elapsed;
                 return;
             }
-            Done::Executed(Execution::NothingToWrite { .. }) => {
+            Done::Executed(_, Execution::NothingToWrite { .. } | Execution::Landed) => {
                 flight.executed = elapsed;
                 FlushOutcome::NothingToWrite
             }
-            Done::Executed(Execution::Failed(failure)) => {
+            Done::Executed(_, Execution::Failed(failure)) => {
                 flight.executed = elapsed;
                 outcome_of(*failure)
             }
-            Done::Committed(CommitOutcome::Committed) => FlushOutcome::Committed,
-            Done::Committed(CommitOutcome::NotCommitted) => FlushOutcome::Conflict,
-            Done::Committed(CommitOutcome::Unknown) => FlushOutcome::CommitUnknown,
+            Done::Committed(_, CommitOutcome::Committed) => FlushOutcome::Committed,
+            Done::Committed(_, CommitOutcome::NotCommitted) => FlushOutcome::Conflict,
+            Done::Committed(_, CommitOutcome::Unknown) => FlushOutcome::CommitUnknown,
             // A flush before it was lost; it will run again.
-            Done::RolledBack => FlushOutcome::Conflict,
+            Done::RolledBack(_) => FlushOutcome::Conflict,
+            Done::Probed { .. } => return,
         };
         let Some(flight) = self.flights.remove(&flush) else { return };
-        let resolution = match outcome {
-            FlushOutcome::NothingToWrite => Some(ResolutionOutcome::Landed),
-            FlushOutcome::Committed => Some(ResolutionOutcome::NotLanded),
-            FlushOutcome::Duplicate
-            | FlushOutcome::Guard
-            | FlushOutcome::LockWait
-            | FlushOutcome::Conflict
-            | FlushOutcome::Lost
-            | FlushOutcome::NotWritable
-            | FlushOutcome::Statement
-            | FlushOutcome::CommitUnknown => None,
-        };
-        if let (true, Some(resolution)) = (flight.resolving, resolution) {
-            self.metrics.resolution(resolution);
+        if flight.resolving {
+            match done {
+                Done::Executed(_, Execution::Landed) => {
+                    self.metrics.resolution(ResolutionOutcome::Landed);
+                }
+                Done::Executed(_, Execution::NothingToWrite { .. })
+                | Done::Committed(_, CommitOutcome::Committed) => {
+                    self.metrics.resolution(ResolutionOutcome::NotLanded);
+                }
+                Done::Executed(_, Execution::Ready { .. } | Execution::Failed(_))
+                | Done::Committed(_, CommitOutcome::NotCommitted | CommitOutcome::Unknown)
+                | Done::RolledBack(_)
+                | Done::Probed { .. } => {}
+            }
         }
         self.metrics.flush(
             flight.mode,

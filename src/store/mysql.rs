@@ -3,6 +3,7 @@
 //! A flush runs on a [`FlushConnection`] of its own: no pool, no future that is dropped while its
 //! connection lives on. Everything else goes through the [`Desk`].
 
+mod abandoned;
 mod address;
 mod connect;
 mod desk;
@@ -14,6 +15,7 @@ mod script;
 mod server;
 mod statement;
 
+pub use abandoned::Abandoned;
 pub use address::{Address, AddressError};
 pub use desk::Desk;
 pub use flush::{FlushConnection, FlushTiming};

@@ -35,6 +35,8 @@ pub enum StockOpening {
     Created,
     /// The SKU had been opened with the same stock before; nothing changed.
     Same,
+    /// The SKU was opened before, but its stock row has been deleted; nothing changed.
+    RowMissing,
     /// The SKU had been opened with another stock; nothing changed.
     OpenedOtherwise {
         /// The stock it was opened with, in units; `None` when hotrow did not open it.

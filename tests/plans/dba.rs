@@ -1,9 +1,11 @@
 //! A DBA changes rows by hand while orders are taken.
 
+use hotrow::domain::Available;
 use hotrow::embedded::Flavor;
 use hotrow::engine::{Execution, Failure, Mode, Plan, Verdicts};
+use hotrow::store::StockOpening;
 
-use crate::support::make::{merged, take};
+use crate::support::make::{merged, sku, take};
 use crate::support::scene::{Scene, land};
 
 const MODES: [Mode; 2] = [Mode::Merged, Mode::Deciding];
@@ -52,6 +54,33 @@ async fn a_row_deleted_by_hand_is_an_unknown_sku(flavor: Flavor) {
         ["o-1 take 1 deduct a -3 1", "o-2 take 1 deduct b -1 2"],
         "what was recorded stays"
     );
+    // Opening it again would forget what was sold.
+    let desk = scene.desk().await;
+    let opening = desk.open_stock(sku("a"), Available::new(10).unwrap()).await.unwrap();
+    assert_eq!(opening, StockOpening::RowMissing);
+    assert_eq!(scene.stock().await, ["b 9 2"]);
+    scene.run("INSERT INTO stock (sku, available, version) VALUES ('a', 7, 2)").await;
+    let opening = desk.open_stock(sku("a"), Available::new(10).unwrap()).await.unwrap();
+    assert_eq!(opening, StockOpening::Same);
+    land(&mut connection, &merged(3, vec![take("o-4", &[("a", 7)])])).await;
+    assert_eq!(scene.stock().await, ["a 0 3", "b 9 2"]);
+}
+
+/// A version that is recorded already is the statement's fault, not a known order: deciding again would
+/// not help.
+async fn a_version_set_back_by_hand_fails_its_own_orders_only(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 10)]).await;
+    let mut connection = scene.connection();
+    land(&mut connection, &merged(1, vec![take("o-1", &[("a", 3)])])).await;
+    scene.run("UPDATE stock SET version = 1 WHERE sku = 'a'").await;
+    for (flush, mode) in (2..).zip(MODES) {
+        let plan = Plan { mode, ..merged(flush, vec![take("o-2", &[("a", 1), ("b", 1)])]) };
+        assert_eq!(connection.execute(&plan).await, Execution::Failed(Failure::Statement));
+        scene.nothing_is_open().await;
+    }
+    scene.run("UPDATE stock SET version = 2 WHERE sku = 'a'").await;
+    land(&mut connection, &merged(4, vec![take("o-2", &[("a", 1), ("b", 1)])])).await;
+    assert_eq!(scene.stock().await, ["a 6 3", "b 9 2"]);
 }
 
 /// A trigger or a constraint of the shop's own refuses one SKU: said as the statement's fault, and
@@ -76,5 +105,6 @@ async fn a_rule_of_the_shop_refuses_its_own_orders_only(flavor: Flavor) {
 both_flavors!(
     a_stock_set_by_hand_is_taken_as_it_is,
     a_row_deleted_by_hand_is_an_unknown_sku,
+    a_version_set_back_by_hand_fails_its_own_orders_only,
     a_rule_of_the_shop_refuses_its_own_orders_only,
 );

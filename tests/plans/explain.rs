@@ -54,10 +54,11 @@ enum Statement {
     SelectOrder,
     SelectOpening,
     InsertRow,
+    Probe,
 }
 
 impl Statement {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::InsertTakes,
         Self::InsertMovements,
         Self::UpdateStock,
@@ -71,6 +72,7 @@ impl Statement {
         Self::SelectOrder,
         Self::SelectOpening,
         Self::InsertRow,
+        Self::Probe,
     ];
 
     /// Which one a text is; `None` for what reads and writes no table.
@@ -86,13 +88,14 @@ impl Statement {
             () if starts("INSERT INTO stock (") && has(") VALUES (") => Self::InsertRow,
             () if starts("INSERT INTO movement") => Self::InsertMovements,
             () if starts("UPDATE (") => Self::UpdateStock,
+            () if starts("UPDATE stock SET version = version ") => Self::Probe,
             () if starts("UPDATE stock\n") => Self::UpdateStockOne,
             () if starts("INSERT INTO stock_version") && has("planned") => Self::InsertVersions,
             () if starts("INSERT INTO stock_version") => Self::InsertVersionOne,
             () if starts("WITH planned (sku)") && has("FOR UPDATE") => Self::LockStock,
             () if starts("WITH asked (order_id)") => Self::SelectKnown,
             () if starts("WITH asked (sku)") => Self::SelectStock,
-            () if starts("SELECT delta FROM movement") => Self::SelectOpening,
+            () if starts("SELECT\n    (SELECT delta FROM movement") => Self::SelectOpening,
             () if starts("SELECT\n    step, line") => Self::SelectOrder,
             () if starts("SELECT") && has("FROM movement STRAIGHT_JOIN stock") => {
                 Self::SelectWritten
@@ -111,12 +114,12 @@ impl Statement {
                 &[("stock", LOOKED_UP)]
             }
             // A bare UPDATE is never shown as const.
-            Self::UpdateStockOne => &[("stock", &["range"])],
+            Self::UpdateStockOne | Self::Probe => &[("stock", &["range"])],
             Self::InsertVersionOne => &[("stock", &["const"])],
             Self::SelectWritten => &[("movement", &["const"]), ("stock", &["range", "const"])],
             Self::SelectKnown => &[("movement", &["ref"])],
             Self::SelectOrder => &[("movement", &["ref", "range"])],
-            Self::SelectOpening => &[("movement", &["const"])],
+            Self::SelectOpening => &[("stock", &["const"]), ("movement", &["const"])],
         }
     }
 }
@@ -230,6 +233,7 @@ fn double_lines(prefix: &str, count: usize) -> Vec<Operation> {
 /// Drives every way in which the product talks to the tables, with lists of this many rows.
 async fn drive(scene: &Scene, size: usize) {
     let mut connection = scene.connection();
+    assert!(connection.probe().await);
     let mut flush = size as u64 * 100;
     let mut next = |operations: Vec<Operation>, make: fn(u64, Vec<Operation>) -> Plan| {
         flush += 1;

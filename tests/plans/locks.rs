@@ -149,7 +149,9 @@ async fn rows_are_locked_in_the_order_of_their_skus(flavor: Flavor) {
                     assert_eq!(free, ["c"], "{mode:?}");
                     break;
                 }
-                other @ (Execution::NothingToWrite { .. } | Execution::Failed(_)) => {
+                other @ (Execution::NothingToWrite { .. }
+                | Execution::Landed
+                | Execution::Failed(_)) => {
                     panic!("{other:?}")
                 }
             }
@@ -178,7 +180,9 @@ async fn opposite_orders_never_conflict(flavor: Flavor) {
                     }
                     // The other one's commit took very long.
                     Execution::Failed(Failure::LockWait) => {}
-                    other @ (Execution::NothingToWrite { .. } | Execution::Failed(_)) => {
+                    other @ (Execution::NothingToWrite { .. }
+                    | Execution::Landed
+                    | Execution::Failed(_)) => {
                         panic!("{name}: {other:?}")
                     }
                 }
@@ -223,7 +227,12 @@ async fn the_next_flush_inserts_while_the_first_is_open(flavor: Flavor) {
                 second.commit(next.id).await;
                 break inserted;
             }
-            (_, other @ (Execution::NothingToWrite { .. } | Execution::Failed(_))) => {
+            (
+                _,
+                other @ (Execution::NothingToWrite { .. }
+                | Execution::Landed
+                | Execution::Failed(_)),
+            ) => {
                 panic!("{other:?}")
             }
         }

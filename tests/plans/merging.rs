@@ -65,7 +65,9 @@ fn left(execution: Execution) -> Vec<String> {
         Execution::Ready { left, .. } => {
             left.iter().map(|(sku, units)| format!("{sku} {units}")).collect()
         }
-        other @ (Execution::NothingToWrite { .. } | Execution::Failed(_)) => panic!("{other:?}"),
+        other @ (Execution::NothingToWrite { .. } | Execution::Landed | Execution::Failed(_)) => {
+            panic!("{other:?}")
+        }
     }
 }
 

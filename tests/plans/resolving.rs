@@ -1,6 +1,6 @@
 //! A plan whose commit had no answer is executed again and finds out what became of it.
 
-use hotrow::domain::{OrderStatus, Timestamp, Verdict};
+use hotrow::domain::Verdict;
 use hotrow::embedded::Flavor;
 use hotrow::engine::{CommitOutcome, Execution, Failure, Plan, Verdicts};
 use sqlx::AssertSqlSafe;
@@ -27,41 +27,14 @@ fn plan() -> Plan {
     merged(2, operations)
 }
 
-/// What everyone gets if the plan was executed at this time, by this very flush.
-fn landed(at: Timestamp) -> Execution {
-    let done = |status| Verdict::Done { at, replayed: false, status };
-    let taken = OrderStatus::Deducted;
-    let verdicts = [taken, taken, taken, OrderStatus::Cancelled].map(done);
-    Execution::NothingToWrite { verdicts: Verdicts::Each(verdicts.into()), left: Vec::new() }
-}
-
-/// Without its hint.
-fn verdicts_of(execution: Execution) -> Execution {
-    match execution {
-        Execution::NothingToWrite { verdicts, .. } => {
-            Execution::NothingToWrite { verdicts, left: Vec::new() }
-        }
-        Execution::Ready { verdicts, .. } => Execution::Ready { verdicts, left: Vec::new() },
-        failed @ Execution::Failed(_) => failed,
-    }
-}
-
-fn recorded_at(verdicts: Verdicts) -> Timestamp {
-    match verdicts {
-        Verdicts::AllDone(at) => at,
-        Verdicts::Each(_) => panic!("a merged flush is done as a whole"),
-    }
-}
-
 const STOCK_AFTER: [&str; 2] = ["a 12 3", "b 8 2"];
 
 async fn a_plan_that_had_landed_is_answered_as_done(flavor: Flavor) {
     let scene = scene(flavor).await;
     let mut connection = scene.connection();
-    let at = recorded_at(land(&mut connection, &plan()).await);
+    land(&mut connection, &plan()).await;
     for mut connection in [connection, scene.connection()] {
-        let execution = connection.execute(&resolving(&plan())).await;
-        assert_eq!(verdicts_of(execution), landed(at));
+        assert_eq!(connection.execute(&resolving(&plan())).await, Execution::Landed);
         scene.nothing_is_open().await;
         assert_eq!(scene.stock().await, STOCK_AFTER);
     }
@@ -74,6 +47,7 @@ async fn a_plan_that_had_landed_is_answered_as_done(flavor: Flavor) {
         }
         other @ (Execution::Ready { .. }
         | Execution::NothingToWrite { .. }
+        | Execution::Landed
         | Execution::Failed(_)) => panic!("{other:?}"),
     }
 }
@@ -91,25 +65,15 @@ async fn a_plan_that_had_not_landed_is_executed(flavor: Flavor) {
     assert_eq!(scene.stock().await, STOCK_AFTER);
 }
 
-/// The landed part of a decided plan is done, what it refused is decided anew.
-async fn a_decided_plan_that_had_landed_in_part_is_told_apart(flavor: Flavor) {
+/// What a decided plan refused stays refused when its commit is found: deciding it again would make two
+/// versions under one flush id.
+async fn a_decided_plan_that_had_landed_is_not_decided_again(flavor: Flavor) {
     let scene = scene(flavor).await;
     let plan = deciding(2, vec![take("o-1", &[("a", 9)]), take("o-2", &[("a", 5)])]);
     land(&mut scene.connection(), &plan).await;
     land(&mut scene.connection(), &merged(3, vec![adjust("r-1", "a", 5, None)])).await;
-    let Verdicts::Each(verdicts) = land(&mut scene.connection(), &resolving(&plan)).await else {
-        panic!("a decision has a verdict for each")
-    };
-    let [first, second] = verdicts.as_slice() else { panic!("{verdicts:?}") };
-    let time = |verdict: &Verdict| match verdict {
-        Verdict::Done { at, replayed: false, .. } => *at,
-        other @ (Verdict::Done { .. }
-        | Verdict::Refused(_)
-        | Verdict::NotExecuted(_)
-        | Verdict::Unknown) => panic!("{other:?}"),
-    };
-    assert!(time(first) < time(second), "the first had landed before: {verdicts:?}");
-    assert_eq!(scene.stock().await, ["a 0 5", "b 10 1"]);
+    assert_eq!(scene.connection().execute(&resolving(&plan)).await, Execution::Landed);
+    assert_eq!(scene.stock().await, ["a 5 4", "b 10 1"]);
 }
 
 /// How many rows the reading statement alone finds, without the locks before it.
@@ -128,7 +92,7 @@ async fn the_resolver_waits_for_a_commit_that_is_under_way(flavor: Flavor) {
     let scene = scene(flavor).await;
     let mut first = scene.connection();
     let plan = plan();
-    let at = recorded_at(ready(&mut first, &plan).await);
+    ready(&mut first, &plan).await;
     let mut committed = false;
     let execution = loop {
         let mut second = scene.connection();
@@ -147,10 +111,11 @@ async fn the_resolver_waits_for_a_commit_that_is_under_way(flavor: Flavor) {
             Execution::Failed(Failure::LockWait) => {}
             other @ (Execution::Ready { .. }
             | Execution::NothingToWrite { .. }
+            | Execution::Landed
             | Execution::Failed(_)) => break other,
         }
     };
-    assert_eq!(verdicts_of(execution), landed(at));
+    assert_eq!(execution, Execution::Landed);
     assert_eq!(seen_without_locks(&scene, flavor).await, 3);
     assert_eq!(scene.stock().await, STOCK_AFTER);
 }
@@ -158,6 +123,6 @@ async fn the_resolver_waits_for_a_commit_that_is_under_way(flavor: Flavor) {
 both_flavors!(
     a_plan_that_had_landed_is_answered_as_done,
     a_plan_that_had_not_landed_is_executed,
-    a_decided_plan_that_had_landed_in_part_is_told_apart,
+    a_decided_plan_that_had_landed_is_not_decided_again,
     the_resolver_waits_for_a_commit_that_is_under_way,
 );

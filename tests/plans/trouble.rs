@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hotrow::embedded::Flavor;
 use hotrow::engine::{CommitOutcome, Execution, Failure, FlushId, Verdicts};
-use hotrow::store::mysql::{FlushConnection, FlushTiming};
+use hotrow::store::mysql::{Abandoned, FlushConnection, FlushTiming};
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::support::alone::Alone;
@@ -55,6 +55,7 @@ async fn a_deadlock_is_a_conflict(flavor: Flavor) {
                 Execution::Failed(Failure::LockWait) => {}
                 other @ (Execution::Ready { .. }
                 | Execution::NothingToWrite { .. }
+                | Execution::Landed
                 | Execution::Failed(_)) => break other,
             }
         };
@@ -114,7 +115,7 @@ async fn an_abandoned_session_is_ended_by_the_next(flavor: Flavor) {
     let alone = Alone::new(flavor).await;
     let scene = alone.scene.with(&[("a", 10)]).await;
     let timing = FlushTiming { commit: Duration::from_millis(200), ..TIMING };
-    let mut connection = FlushConnection::new(scene.address.clone(), timing);
+    let mut connection = FlushConnection::new(scene.address.clone(), timing, Abandoned::default());
     let plan = merged(1, vec![take("o-1", &[("a", 1)])]);
     ready(&mut connection, &plan).await;
     let sessions = scene.sessions().await;
@@ -140,6 +141,7 @@ async fn an_abandoned_session_is_ended_by_the_next(flavor: Flavor) {
         Execution::Ready { verdicts: Verdicts::Each(_), .. } => {}
         other @ (Execution::Ready { .. }
         | Execution::NothingToWrite { .. }
+        | Execution::Landed
         | Execution::Failed(_)) => panic!("the commit was ended before it landed: {other:?}"),
     }
     assert_eq!(connection.commit(plan.id).await, CommitOutcome::Committed);
@@ -147,10 +149,49 @@ async fn an_abandoned_session_is_ended_by_the_next(flavor: Flavor) {
     assert_eq!(scene.movements().await.len(), 1);
 }
 
+/// Whichever connection works next ends it, not only the one that left it.
+async fn an_abandoned_session_is_ended_by_another_connection(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 10)]).await;
+    let abandoned = Abandoned::default();
+    let timing = FlushTiming { execute: Duration::from_millis(200), ..TIMING };
+    let mut silent = FlushConnection::new(scene.address.clone(), timing, abandoned.clone());
+    let mut other = FlushConnection::new(scene.address.clone(), TIMING, abandoned);
+    assert!(other.probe().await);
+    let kept = scene.sessions().await;
+    let mut somebody = scene.admin().await;
+    run(&mut somebody, "BEGIN; SELECT * FROM stock WHERE sku = 'b' FOR UPDATE").await;
+    let plan = merged(1, vec![take("o-1", &[("a", 1), ("b", 1)])]);
+    assert_eq!(silent.execute(&plan).await, Execution::Failed(Failure::Lost));
+    assert_eq!(scene.sessions().await.len(), 2);
+    let beside = merged(2, vec![take("o-2", &[("a", 1)])]);
+    until("the row is free again", async || {
+        matches!(other.execute(&beside).await, Execution::Ready { .. })
+    })
+    .await;
+    assert_eq!(other.commit(beside.id).await, CommitOutcome::Committed);
+    assert_eq!(scene.sessions().await, kept);
+    assert_eq!(scene.stock().await, ["a 9 2", "b 10 1"]);
+}
+
+/// A probe tells what a flush would meet, for this account.
+async fn a_probe_tells_whether_flushes_can_be_written(flavor: Flavor) {
+    let alone = Alone::new(flavor).await;
+    let scene = alone.scene.with(&[("a", 10)]).await;
+    let mut connection = scene.connection();
+    assert!(connection.probe().await);
+    scene.run("SET GLOBAL read_only = ON").await;
+    assert!(!connection.probe().await);
+    scene.run("SET GLOBAL read_only = OFF").await;
+    assert!(connection.probe().await);
+    assert_eq!(scene.stock().await, ["a 10 1"]);
+    let nowhere = "mysql://hotrow@127.0.0.1:1/hotrow?ssl-mode=disabled".parse().unwrap();
+    assert!(!FlushConnection::new(nowhere, TIMING, Abandoned::default()).probe().await);
+}
+
 async fn a_silent_execution_is_lost_and_its_session_ended(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&[("a", 10)]).await;
     let timing = FlushTiming { execute: Duration::from_millis(200), ..TIMING };
-    let mut connection = FlushConnection::new(scene.address.clone(), timing);
+    let mut connection = FlushConnection::new(scene.address.clone(), timing, Abandoned::default());
     let mut somebody = scene.admin().await;
     run(&mut somebody, "LOCK TABLES stock WRITE").await;
     let plan = merged(2, vec![take("o-1", &[("a", 1)])]);
@@ -233,6 +274,8 @@ both_flavors!(
     a_read_only_server_is_not_writable,
     a_killed_session_leaves_the_commit_unknown,
     an_abandoned_session_is_ended_by_the_next,
+    an_abandoned_session_is_ended_by_another_connection,
+    a_probe_tells_whether_flushes_can_be_written,
     a_silent_execution_is_lost_and_its_session_ended,
     the_session_is_our_own,
     the_tables_refuse_what_must_not_be,

@@ -46,6 +46,7 @@ kinds! {
     Committed,
     NotCommitted,
     RolledBack,
+    Probed,
     // Faults.
     ConnectFailed,
     ConnectionLostInExecution,

@@ -7,6 +7,7 @@ mod order;
 use std::collections::BTreeMap;
 
 use hotrow::domain::{Refusal, Sku};
+use hotrow::engine::FlushId;
 use hotrow::limits::AVAILABLE_MAX;
 
 use crate::ledger::{Changes, Entry, Key, changes_of};
@@ -27,6 +28,7 @@ pub(crate) struct Oracle<'a> {
 pub(crate) fn judge(world: &World) -> Result<(), Violation> {
     let oracle = Oracle { world, states: replay(world)?, places: places(world)? };
     oracle.check_books()?;
+    oracle.check_versions()?;
     oracle.check_entries()?;
     for (number, call) in world.calls.iter().enumerate() {
         oracle.check_answer(call).map_err(|violation| {
@@ -96,6 +98,22 @@ impl Oracle<'_> {
                     last[sku], versions[sku]
                 );
                 return Err(Violation::new(Rule::Books, detail));
+            }
+        }
+        Ok(())
+    }
+
+    /// The movements of a version are those with its SKU and flush: a flush changes a SKU once.
+    fn check_versions(&self) -> Result<(), Violation> {
+        let mut commits: BTreeMap<(FlushId, &Sku), u64> = BTreeMap::new();
+        for (place, entry) in self.world.store.log.iter().enumerate() {
+            let Entry::Written { changes, commit, flush, .. } = entry else { continue };
+            for (sku, _) in changes {
+                let first = *commits.entry((*flush, sku)).or_insert(*commit);
+                if first != *commit {
+                    let detail = format!("entry {place}, {entry:?}: commit {first} had its name");
+                    return Err(Violation::new(Rule::Version, detail));
+                }
             }
         }
         Ok(())

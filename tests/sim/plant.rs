@@ -13,6 +13,8 @@ pub(crate) enum Plant {
     DuplicatesByAffectedRows,
     /// An unanswered commit is looked up with a plain read, which does not wait for its session.
     ResolveByPlainRead,
+    /// What is found to have landed is decided again, under the same flush id.
+    DecideAgainWhatLanded,
     /// A flush that does not fit as a whole is refused as a whole.
     NeighbourRefuses,
     /// The stock is taken without looking whether it is there.

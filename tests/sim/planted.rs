@@ -46,6 +46,11 @@ fn resolving_by_a_plain_read_is_caught() {
 }
 
 #[test]
+fn deciding_again_what_landed_is_caught() {
+    caught(Plant::DecideAgainWhatLanded, Rule::Version);
+}
+
+#[test]
 fn a_refusal_caused_by_a_neighbour_is_caught() {
     caught(Plant::NeighbourRefuses, Rule::WrongRefusal);
 }

@@ -7,6 +7,8 @@ pub(crate) enum Rule {
     Bounds,
     /// The stock is not the sum of its movements, or versions were skipped.
     Books,
+    /// Two commits of one flush changed the same SKU, so that its movements tell no version.
+    Version,
     /// A key is in the ledger more than once.
     ExecutedTwice,
     /// The ledger has other rows for a key than any caller sent.

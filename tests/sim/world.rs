@@ -107,6 +107,7 @@ enum Event {
     Committed { incarnation: usize, flush: FlushId, outcome: CommitOutcome },
     RollBack { incarnation: usize, flush: FlushId },
     RolledBack { incarnation: usize, flush: FlushId },
+    Probed { incarnation: usize, usable: bool },
     LandLate { session: SessionId },
     Vanish { session: SessionId },
     LockByHand,
@@ -286,6 +287,7 @@ impl World {
             }
             Event::RollBack { incarnation, flush } => self.roll_back(incarnation, flush),
             Event::RolledBack { incarnation, flush } => self.rolled_back(incarnation, flush),
+            Event::Probed { incarnation, usable } => self.probed(incarnation, usable),
             Event::LandLate { session } => self.land_late(session),
             Event::Vanish { session } => self.vanish(session),
             Event::LockByHand => self.lock_by_hand(),

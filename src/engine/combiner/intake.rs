@@ -29,7 +29,7 @@ impl<T> Combiner<T> {
         if self.draining {
             return Some(NotExecuted::Draining);
         }
-        if self.is_down(now_ms) && !self.probes(now_ms) {
+        if self.is_down(now_ms) {
             return Some(NotExecuted::DatabaseUnavailable);
         }
         let limit_value = self.policy.lane_depth_max;
@@ -38,11 +38,6 @@ impl<T> Combiner<T> {
             lane.is_some_and(|ix| self.lanes.get(ix).queue.len() >= limit_value)
         });
         full.then_some(NotExecuted::Overloaded { limit: LimitKind::Lane, limit_value })
-    }
-
-    /// True when an arrival has to find out whether the database is back: nothing else is left to.
-    fn probes(&self, now_ms: u64) -> bool {
-        self.is_idle() && self.outage.is_some_and(|outage| now_ms >= outage.retry_at_ms)
     }
 
     /// Puts the operation in its lanes, at the place of its arrival.

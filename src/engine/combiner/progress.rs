@@ -31,10 +31,15 @@ impl<T> Combiner<T> {
             Execution::NothingToWrite { verdicts, left } => {
                 Outcome { verdicts, left, commits: false }
             }
+            Execution::Landed => {
+                let unanswered = flight.unanswered.take();
+                let outcome = unanswered.expect("only what is being resolved can have landed");
+                Outcome { commits: false, ..outcome }
+            }
             Execution::Failed(failure) => return self.failed(now_ms, id, failure),
         };
         if doomed {
-            return self.undo(id, outcome.commits);
+            return self.undo(now_ms, id, outcome.commits);
         }
         flight.stage = Stage::Holding(outcome);
         if !flight.plan.resolving {
@@ -43,13 +48,31 @@ impl<T> Combiner<T> {
         self.proceed(id);
     }
 
+    /// The database could be used, or not.
+    ///
+    /// # Panics
+    /// When nothing was asked.
+    pub fn probed(&mut self, now_ms: u64, usable: bool) {
+        assert!(self.probing, "nobody asked whether the database can be used");
+        self.probing = false;
+        if usable {
+            self.outage = None;
+        } else {
+            self.note_outage(now_ms);
+        }
+    }
+
+    fn note_outage(&mut self, now_ms: u64) {
+        let since_ms = self.outage.map_or(now_ms, |outage| outage.since_ms);
+        self.outage = Some(Outage { since_ms, probe_at_ms: now_ms + RECONNECT_PAUSE_MS });
+    }
+
     fn note_reachability(&mut self, now_ms: u64, execution: &Execution) {
         match execution {
-            Execution::Failed(Failure::Lost | Failure::NotWritable) => {
-                let since_ms = self.outage.map_or(now_ms, |outage| outage.since_ms);
-                self.outage = Some(Outage { since_ms, retry_at_ms: now_ms + RECONNECT_PAUSE_MS });
+            Execution::Failed(Failure::Lost | Failure::NotWritable) => self.note_outage(now_ms),
+            Execution::Ready { .. } | Execution::NothingToWrite { .. } | Execution::Landed => {
+                self.outage = None;
             }
-            Execution::Ready { .. } | Execution::NothingToWrite { .. } => self.outage = None,
             // The server answered, but not with a finished plan: no news.
             Execution::Failed(
                 Failure::Duplicate
@@ -77,7 +100,7 @@ impl<T> Combiner<T> {
         for member in &mut flight.members {
             member.attempts += u32::from(attempted);
         }
-        self.wait_again(id);
+        self.wait_again(now_ms, id);
     }
 
     /// The commit of a flush was answered, or was not.
@@ -88,25 +111,25 @@ impl<T> Combiner<T> {
         match outcome {
             CommitOutcome::Committed => self.answer(id),
             CommitOutcome::NotCommitted => {
-                self.doom_what_follows(id);
+                self.doom_what_follows(now_ms, id);
                 let flight = self.flights.get_mut(&id).expect("a committing flush is in the air");
-                if flight.plan.resolving {
-                    flight.stage = Stage::Unresolved { retry_at_ms: now_ms };
-                    return;
-                }
                 for member in &mut flight.members {
                     member.attempts += 1;
                 }
-                self.wait_again(id);
+                self.wait_again(now_ms, id);
             }
             CommitOutcome::Unknown => {
-                self.doom_what_follows(id);
+                self.doom_what_follows(now_ms, id);
                 let flight = self.flights.get_mut(&id).expect("a committing flush is in the air");
                 let mut plan = Plan::clone(&flight.plan);
                 plan.mode = Mode::Deciding;
                 plan.resolving = true;
                 flight.plan = Arc::new(plan);
-                flight.stage = Stage::Unresolved { retry_at_ms: now_ms };
+                let unresolved = Stage::Unresolved { retry_at_ms: now_ms };
+                if let Stage::Committing(outcome) = std::mem::replace(&mut flight.stage, unresolved)
+                {
+                    flight.unanswered = Some(outcome);
+                }
                 for &ix in &flight.lanes {
                     self.lanes.get_mut(ix).closed_by = Some(id);
                 }
@@ -118,8 +141,8 @@ impl<T> Combiner<T> {
     ///
     /// # Panics
     /// When no flush of that name was being undone.
-    pub fn rolled_back(&mut self, id: FlushId) {
-        self.wait_again(id);
+    pub fn rolled_back(&mut self, now_ms: u64, id: FlushId) {
+        self.wait_again(now_ms, id);
     }
 
     /// Lets the next flush of these lanes start.
@@ -205,15 +228,21 @@ impl<T> Combiner<T> {
         self.let_proceed(&after);
     }
 
-    /// Puts every member back where it waited and lets go of the flight.
-    fn wait_again(&mut self, id: FlushId) {
+    /// Nothing of the flight is in the database: puts every member back where it waited, or answers it
+    /// if it has waited long enough, and lets go of the flight.
+    fn wait_again(&mut self, now_ms: u64, id: FlushId) {
         let (flight, after) = self.land(id);
         let operations = match Arc::try_unwrap(flight.plan) {
             Ok(plan) => plan.operations,
             Err(shared) => shared.operations.clone(),
         };
         for (operation, member) in operations.into_iter().zip(flight.members) {
-            self.enqueue(Waiting { operation, member });
+            if member.deadline_ms <= now_ms {
+                let verdict = Verdict::NotExecuted(NotExecuted::DatabaseUnavailable);
+                self.answers.push((member.ticket, verdict));
+            } else {
+                self.enqueue(Waiting { operation, member });
+            }
         }
         for ix in flight.lanes {
             self.ready(ix);
@@ -257,7 +286,7 @@ impl<T> Combiner<T> {
     }
 
     /// Everything that started after this flush in its lanes has to wait again behind it.
-    fn doom_what_follows(&mut self, id: FlushId) {
+    fn doom_what_follows(&mut self, now_ms: u64, id: FlushId) {
         let mut doomed = vec![id];
         let mut next = 0;
         while next < doomed.len() {
@@ -279,7 +308,7 @@ impl<T> Combiner<T> {
             }
             match std::mem::replace(&mut flight.stage, Stage::ExecutingDoomed) {
                 Stage::Executing | Stage::ExecutingDoomed => {}
-                Stage::Holding(outcome) => self.undo(other, outcome.commits),
+                Stage::Holding(outcome) => self.undo(now_ms, other, outcome.commits),
                 Stage::RollingBack => flight.stage = Stage::RollingBack,
                 Stage::Committing(_) | Stage::Unresolved { .. } => {
                     panic!("flush {} went ahead of flush {}", other.0, id.0)
@@ -289,13 +318,13 @@ impl<T> Combiner<T> {
     }
 
     /// Undoes an executed flush; its operations wait again.
-    fn undo(&mut self, id: FlushId, written: bool) {
+    fn undo(&mut self, now_ms: u64, id: FlushId, written: bool) {
         if written {
             let flight = self.flights.get_mut(&id).expect("a doomed flush is in the air");
             flight.stage = Stage::RollingBack;
             self.actions.push(Action::RollBack(id));
         } else {
-            self.wait_again(id);
+            self.wait_again(now_ms, id);
         }
     }
 }

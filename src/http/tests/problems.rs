@@ -62,6 +62,7 @@ async fn problems_have_their_status_type_and_own_members() {
         ),
         (Problem::SkuExists(Some(5)), 409, "sku-exists", json!({})),
         (Problem::SkuExists(None), 409, "sku-exists", json!({})),
+        (Problem::StockRowMissing, 409, "sku-exists", json!({})),
         (Problem::OrderMismatch, 422, "order-mismatch", json!({})),
         (Problem::RateLimited(Duration::ZERO), 429, "rate-limited", json!({})),
         (Problem::BatchAboveQuota(5), 429, "rate-limited", json!({})),

@@ -134,20 +134,24 @@ impl Desk {
             }
             Err(trouble) => return Err(trouble.into()),
         }
-        Ok(match self.opening(sku).await? {
+        let (opening, present) = self.opening(&sku).await?;
+        Ok(match opening {
+            _ if !present => StockOpening::RowMissing,
             Some(opening) if opening == available.units() => StockOpening::Same,
             opening => StockOpening::OpenedOtherwise { opening },
         })
     }
 
-    /// With how much a SKU was opened, `None` when it was not opened through hotrow.
-    async fn opening(&self, sku: Sku) -> Result<Option<i64>, StoreError> {
+    /// With how much a SKU was opened, `None` when it was not opened through hotrow; and whether its
+    /// stock row is there.
+    async fn opening(&self, sku: &Sku) -> Result<(Option<i64>, bool), StoreError> {
+        let mut script = String::new();
+        sql::SELECT_OPENING.write(&mut script, |_, script| write_id(script, sku.as_str()));
         let read = self.detached(|connection| {
             Box::pin(async move {
-                Ok(sqlx::query_scalar(AssertSqlSafe(sql::SELECT_OPENING.text()))
-                    .bind(sku.as_str())
-                    .fetch_optional(connection)
-                    .await?)
+                let (_, rows) = run(connection, script).await?;
+                let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+                Ok((row.try_get(0)?, row.try_get_unchecked::<i64, _>(1)? == 1))
             })
         });
         Ok(read.await?)

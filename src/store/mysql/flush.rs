@@ -8,12 +8,14 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
+use super::abandoned::Abandoned;
 use super::address::Address;
 use super::connect::{Answers, Session, close, connect, run, run_to_error, text};
-use super::error::{commit_outcome_of, describe, failure_of};
+use super::error::{commit_outcome_of, describe, failure_of, is_duplicate};
 use super::script::{Script, Step, accepted, lock_and_read, merged};
+use super::statement as sql;
 use crate::domain::{OrderId, Sku, Timestamp};
 use crate::engine::{
     CommitOutcome, Execution, Failure, FlushId, Known, KnownMovements, Ledger, Left, Mode, Plan,
@@ -37,8 +39,7 @@ pub struct FlushConnection {
     address: Address,
     timing: FlushTiming,
     session: Option<Session>,
-    /// A session that was left without knowing what became of it; it may hold locks.
-    abandoned: Option<u64>,
+    abandoned: Abandoned,
 }
 
 impl std::fmt::Debug for Session {
@@ -50,8 +51,8 @@ impl std::fmt::Debug for Session {
 impl FlushConnection {
     /// A connection that is made when the first plan needs it.
     #[must_use]
-    pub fn new(address: Address, timing: FlushTiming) -> Self {
-        Self { address, timing, session: None, abandoned: None }
+    pub fn new(address: Address, timing: FlushTiming, abandoned: Abandoned) -> Self {
+        Self { address, timing, session: None, abandoned }
     }
 
     /// True while there is a session with the server.
@@ -62,12 +63,7 @@ impl FlushConnection {
 
     /// Executes a plan up to the point where it can be committed.
     pub async fn execute(&mut self, plan: &Plan) -> Execution {
-        if self.session.is_none()
-            && let Err(failure) = self.open().await
-        {
-            return Execution::Failed(failure);
-        }
-        let Some(mut session) = self.session.take() else {
+        let Some(mut session) = self.ready_session().await else {
             return Execution::Failed(Failure::Lost);
         };
         let id = session.id;
@@ -90,7 +86,7 @@ impl FlushConnection {
                 Execution::Failed(failure)
             }
             Err(_) => {
-                self.abandoned = Some(id);
+                self.abandoned.add(id);
                 warn!(flush = plan.id.0, "no answer to a flush in time; connection dropped");
                 Execution::Failed(Failure::Lost)
             }
@@ -111,13 +107,13 @@ impl FlushConnection {
                 CommitOutcome::Committed
             }
             Ok((_, Err(error))) => {
-                self.abandoned = Some(id);
+                self.abandoned.add(id);
                 let outcome = commit_outcome_of(&error);
                 warn!(flush = flush.0, ?outcome, error = describe(&error), "a commit failed");
                 outcome
             }
             Err(_) => {
-                self.abandoned = Some(id);
+                self.abandoned.add(id);
                 warn!(flush = flush.0, "no answer to a commit in time; connection dropped");
                 CommitOutcome::Unknown
             }
@@ -134,8 +130,20 @@ impl FlushConnection {
         };
         match tokio::time::timeout(self.timing.commit, work).await {
             Ok((session, Ok(()))) => self.session = Some(session),
-            Ok((_, Err(_))) | Err(_) => self.abandoned = Some(id),
+            Ok((_, Err(_))) | Err(_) => self.abandoned.add(id),
         }
+    }
+
+    /// True when the server can be reached and lets this account write.
+    pub async fn probe(&mut self) -> bool {
+        let Some(mut session) = self.ready_session().await else { return false };
+        let probe = run(&mut session.connection, sql::PROBE.text().to_owned());
+        let answer = tokio::time::timeout(self.timing.execute, probe).await;
+        if matches!(answer, Ok(Ok(_))) {
+            self.session = Some(session);
+            return true;
+        }
+        false
     }
 
     /// Shows the server that the session is in use, so that it is not closed for idleness.
@@ -165,55 +173,31 @@ impl FlushConnection {
         if matches!(rolled_back, Ok(Ok(()))) {
             close(session.connection).await;
         } else {
-            self.abandoned = Some(session.id);
+            self.abandoned.add(session.id);
         }
     }
 
-    async fn open(&mut self) -> Result<(), Failure> {
-        let abandoned = self.abandoned;
-        let opening = async {
-            let mut session = connect(&self.address).await?;
-            if let Some(id) = abandoned {
-                end_session(&mut session, id).await?;
-            }
+    /// The session, made if there is none, when no abandoned one stands in its way. `None` when the
+    /// server cannot be used, which is logged.
+    async fn ready_session(&mut self) -> Option<Session> {
+        let kept = self.session.take();
+        let readying = async {
+            let mut session = match kept {
+                Some(session) => session,
+                None => connect(&self.address).await?,
+            };
+            self.abandoned.end_all(&mut session).await?;
             Ok::<_, sqlx::Error>(session)
         };
-        match tokio::time::timeout(self.timing.connect, opening).await {
-            Ok(Ok(session)) => {
-                self.session = Some(session);
-                self.abandoned = None;
-                Ok(())
-            }
+        match tokio::time::timeout(self.timing.connect, readying).await {
+            Ok(Ok(session)) => return Some(session),
             Ok(Err(error)) => {
                 warn!(address = %self.address, error = describe(&error), "cannot connect");
-                Err(Failure::Lost)
             }
-            Err(_) => {
-                warn!(address = %self.address, "no connection in time");
-                Err(Failure::Lost)
-            }
+            Err(_) => warn!(address = %self.address, "no connection in time"),
         }
+        None
     }
-}
-
-/// Ends a session that was left before, so that its locks do not stay for as long as the server takes
-/// to miss its client. If it is committing, the commit comes first or not at all.
-async fn end_session(session: &mut Session, id: u64) -> Result<(), sqlx::Error> {
-    // Ids start anew with the server: only a session of our own account on our database is ended.
-    let own = format!(
-        "SELECT ID FROM information_schema.PROCESSLIST \
-         WHERE ID = {id} AND USER = SUBSTRING_INDEX(USER(), '@', 1) AND DB = DATABASE()"
-    );
-    let (_, found) = run(&mut session.connection, own).await?;
-    if found.is_empty() {
-        return Ok(());
-    }
-    match run(&mut session.connection, format!("KILL CONNECTION {id}")).await {
-        Ok(_) => info!(session = id, "ended an abandoned session"),
-        // It has ended by itself meanwhile.
-        Err(error) => debug!(session = id, error = describe(&error), "nothing to end"),
-    }
-    Ok(())
 }
 
 fn report(flush: FlushId, failure: Failure, error: &sqlx::Error) {
@@ -234,7 +218,8 @@ fn report(flush: FlushId, failure: Failure, error: &sqlx::Error) {
             tracing::error!(
                 flush = flush.0,
                 error = describe(error),
-                "the database refuses a flush; see which constraint, trigger or privilege it names"
+                "the database refuses a flush; its error names the setting, constraint, trigger or \
+                 privilege that stands in the way"
             );
         }
     }
@@ -247,20 +232,21 @@ async fn roll_back(session: &mut Session) -> Result<(), sqlx::Error> {
 async fn execute_merged(session: &mut Session, plan: &Plan) -> Result<Execution, sqlx::Error> {
     let script = merged(session.flavor, plan);
     match write(session, script, &Step::ALL).await? {
-        Some(written) => Ok(Execution::Ready {
+        Ok(written) => Ok(Execution::Ready {
             verdicts: Verdicts::AllDone(written.recorded_at),
             left: written.left,
         }),
-        None => {
-            roll_back(session).await?;
-            Ok(Execution::Failed(Failure::Guard))
-        }
+        Err(missed) => miss(session, plan.id, missed, Failure::Guard).await,
     }
 }
 
 async fn execute_deciding(session: &mut Session, plan: &Plan) -> Result<Execution, sqlx::Error> {
     let (_, rows) = run(&mut session.connection, lock_and_read(session.flavor, plan)).await?;
     let ledger = read_ledger(&rows)?;
+    if plan.resolving && ledger.has_from(plan.id) {
+        roll_back(session).await?;
+        return Ok(Execution::Landed);
+    }
     let mut decision = decide(plan, ledger);
     if !decision.writes() {
         roll_back(session).await?;
@@ -269,14 +255,36 @@ async fn execute_deciding(session: &mut Session, plan: &Plan) -> Result<Executio
         return Ok(Execution::NothingToWrite { verdicts: Verdicts::Each(verdicts), left });
     }
     let script = accepted(session.flavor, plan, |index| decision.accepts(index));
-    let Some(written) = write(session, script, &Step::ALL[1..]).await? else {
+    let written = match write(session, script, &Step::ALL[1..]).await? {
+        Ok(written) => written,
         // The rows are locked and the sums are known to fit: what is missed is not ours to explain.
-        roll_back(session).await?;
-        return Ok(Execution::Failed(Failure::Statement));
+        Err(missed) => return miss(session, plan.id, missed, Failure::Statement).await,
     };
     let left = std::mem::take(&mut decision.left);
     let verdicts = Verdicts::Each(decision.verdicts(written.recorded_at));
     Ok(Execution::Ready { verdicts, left })
+}
+
+/// Undoes a script that did not write what its plan says.
+async fn miss(
+    session: &mut Session,
+    flush: FlushId,
+    missed: Missed,
+    counts_are: Failure,
+) -> Result<Execution, sqlx::Error> {
+    roll_back(session).await?;
+    Ok(Execution::Failed(match missed {
+        Missed::Counts => counts_are,
+        Missed::VersionTaken(error) => {
+            tracing::error!(
+                flush = flush.0,
+                error = describe(&error),
+                "stock.version of this SKU is behind stock_version, so its orders fail; set it to \
+                 the SKU's newest version there"
+            );
+            Failure::Statement
+        }
+    }))
 }
 
 struct Written {
@@ -284,12 +292,20 @@ struct Written {
     left: Left,
 }
 
-/// Runs a writing script and compares every count with the plan; `None` when one differs.
+/// What a script did not write, though no statement is to blame.
+enum Missed {
+    /// A count differs from the plan's.
+    Counts,
+    /// The next version of a SKU is recorded already: `stock.version` was changed by hand.
+    VersionTaken(sqlx::Error),
+}
+
+/// Runs a writing script and compares every count with the plan.
 async fn write(
     session: &mut Session,
     script: Script,
     steps: &[Step],
-) -> Result<Option<Written>, sqlx::Error> {
+) -> Result<Result<Written, Missed>, sqlx::Error> {
     let Answers { affected, rows, error } =
         run_to_error(&mut session.connection, script.text).await;
     let count = |step: Step| {
@@ -299,18 +315,21 @@ async fn write(
     if let Some(error) = error {
         // A stock row that was passed over has the version that it had, which is recorded already:
         // the error is that of the next statement, the reason is the guard.
-        let guarded = count(Step::Stock).is_some_and(|updated| updated != script.skus);
-        return if guarded { Ok(None) } else { Err(error) };
+        return match count(Step::Stock) {
+            Some(updated) if updated != script.skus => Ok(Err(Missed::Counts)),
+            Some(_) if is_duplicate(&error) => Ok(Err(Missed::VersionTaken(error))),
+            Some(_) | None => Err(error),
+        };
     }
     let whole = count(Step::Movements) == Some(script.movements)
         && count(Step::Stock) == Some(script.skus)
         && count(Step::Versions) == Some(script.skus);
     if !whole {
-        return Ok(None);
+        return Ok(Err(Missed::Counts));
     }
     let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let left = rows.iter().map(|row| Ok((sku(row, 1)?, row.try_get(2)?)));
-    Ok(Some(Written {
+    Ok(Ok(Written {
         recorded_at: Timestamp::from_micros(first.try_get(0)?),
         left: left.collect::<Result<_, sqlx::Error>>()?,
     }))

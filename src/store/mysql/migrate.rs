@@ -53,7 +53,7 @@ pub async fn migrate(address: &Address) -> Result<(), MigrateError> {
     let mut connection =
         MySqlConnection::connect_with(address.options()).await.map_err(|error| failed(&error))?;
     lock(&mut connection).await.map_err(|error| failed(&error))?;
-    MIGRATIONS.run(&mut connection).await.map_err(|error| {
+    MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(|error| {
         if let Execute(cause) | ExecuteMigration(cause, _) = &error {
             return failed(cause);
         }

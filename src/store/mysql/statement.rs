@@ -40,6 +40,7 @@ statement!(OPEN_STOCK_VERSION, "open_stock_version.sql");
 statement!(SELECT_OPENING, "select_opening.sql");
 statement!(SESSION, "session.sql");
 statement!(SELECT_SESSION, "select_session.sql");
+statement!(PROBE, "probe.sql");
 
 impl Statement {
     fn parse(source: &str) -> Self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hotrow::domain::Available;
 use hotrow::embedded::Flavor;
 use hotrow::engine::{CommitOutcome, Execution, Plan, Verdicts};
-use hotrow::store::mysql::{Address, Desk, FlushConnection, FlushTiming, migrate};
+use hotrow::store::mysql::{Abandoned, Address, Desk, FlushConnection, FlushTiming, migrate};
 use sqlx::{AssertSqlSafe, MySqlConnection, Row as _};
 
 use super::database::{self, Database};
@@ -53,7 +53,7 @@ impl Scene {
     }
 
     pub(crate) fn connection(&self) -> FlushConnection {
-        FlushConnection::new(self.address.clone(), TIMING)
+        FlushConnection::new(self.address.clone(), TIMING, Abandoned::default())
     }
 
     /// A connection as `root`.
@@ -109,7 +109,7 @@ pub(crate) async fn run(connection: &mut MySqlConnection, text: &str) {
 pub(crate) async fn ready(connection: &mut FlushConnection, plan: &Plan) -> Verdicts {
     match connection.execute(plan).await {
         Execution::Ready { verdicts, .. } => verdicts,
-        other @ (Execution::NothingToWrite { .. } | Execution::Failed(_)) => {
+        other @ (Execution::NothingToWrite { .. } | Execution::Landed | Execution::Failed(_)) => {
             panic!("flush {} is not ready: {other:?}", plan.id.0)
         }
     }

@@ -115,7 +115,7 @@ impl Store {
         let Some(todo) = session.todo.pop_front() else {
             session.ready = true;
             let execution = session.execution.take().expect("each plan ends in an execution");
-            if matches!(execution, Execution::NothingToWrite { .. }) {
+            if !matches!(execution, Execution::Ready { .. }) {
                 self.roll_back(id);
             }
             return Progress::Finished(execution);
@@ -246,6 +246,12 @@ impl Store {
             if self.plant != Some(Plant::NoLedgerKey) {
                 ledger.known.insert(operation.id().clone(), self.known(operation.id()));
             }
+        }
+        let looks = self.plant != Some(Plant::DecideAgainWhatLanded);
+        if looks && plan.resolving && ledger.has_from(plan.id) {
+            let session = self.sessions.get_mut(&id).expect("it advances");
+            session.execution = Some(Execution::Landed);
+            return;
         }
         let decision = decide(&plan, ledger);
         let left = decision.left.clone();

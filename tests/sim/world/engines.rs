@@ -6,9 +6,7 @@ use std::sync::Arc;
 use hotrow::domain::{
     Adjustment, Delta, Line, NotExecuted, Operation, Order, Quantity, Refusal, Sku, Verdict,
 };
-use hotrow::engine::{
-    Action, Combiner, CommitOutcome, Execution, Failure, FlushId, Mode, Plan, Verdicts,
-};
+use hotrow::engine::{Action, Combiner, CommitOutcome, Execution, Failure, FlushId, Mode, Plan};
 
 use super::clients::order_id;
 use super::{Event, Flight, Incarnation, Stage, World};
@@ -20,10 +18,8 @@ use crate::setting::sku;
 
 /// A flush id has the number of its engine's life above these bits.
 const FLUSH_BITS: u32 = 40;
-/// Within this time after the end of all faults an engine has to execute orders again.
+/// Within this time after the end of all faults an engine has to know that it can execute orders.
 const RECOVERY_MS: u64 = 5_000;
-/// Pause between two probes of an engine that refuses, in milliseconds.
-const PROBE_PAUSE_MS: u64 = 100;
 /// Between two ticks of an engine that has nothing to do but forget its lanes, in milliseconds.
 const CLOSING_TICK_MS: u64 = 200;
 /// An intent number that no client has: the call is the test's own.
@@ -94,6 +90,11 @@ impl World {
                 self.say(|_| format!("flush {}: ROLLBACK is sent", name(flush)));
                 self.go_from_ready(incarnation, flush, Stage::RollingBack)?;
                 self.over_network(Event::RollBack { incarnation, flush });
+            }
+            Action::Probe => {
+                self.hits.count(Hit::Probed);
+                let usable = self.server_up && self.writable;
+                self.over_network(Event::Probed { incarnation, usable });
             }
             Action::Answer(answers) => {
                 for (call, verdict) in answers {
@@ -178,7 +179,9 @@ impl World {
         flight.stage = match &execution {
             Execution::Ready { .. } => Stage::Ready,
             Execution::Failed(_) if plan.resolving => Stage::Unanswered,
-            Execution::NothingToWrite { .. } | Execution::Failed(_) => Stage::Over,
+            Execution::NothingToWrite { .. } | Execution::Landed | Execution::Failed(_) => {
+                Stage::Over
+            }
         };
         if execution == Execution::Failed(Failure::Statement)
             && let [alone] = plan.operations.as_slice()
@@ -201,7 +204,6 @@ impl World {
         let flight = engine.flights.get_mut(&flush).expect("it was launched");
         flight.stage = match outcome {
             CommitOutcome::Committed => Stage::Over,
-            CommitOutcome::NotCommitted if flight.plan.resolving => Stage::Unanswered,
             CommitOutcome::NotCommitted => Stage::Over,
             CommitOutcome::Unknown => Stage::Unanswered,
         };
@@ -218,12 +220,21 @@ impl World {
         self.nudge(incarnation);
     }
 
+    pub(super) fn probed(&mut self, incarnation: usize, usable: bool) {
+        let now_ms = self.now_ms;
+        self.say(|_| format!("life {incarnation} probes the database: {usable}"));
+        let Some(combiner) = &mut self.incarnations[incarnation].combiner else { return };
+        combiner.probed(now_ms, usable);
+        self.nudge(incarnation);
+    }
+
     pub(super) fn rolled_back(&mut self, incarnation: usize, flush: FlushId) {
+        let now_ms = self.now_ms;
         self.say(|_| format!("flush {} is rolled back", name(flush)));
         let engine = &mut self.incarnations[incarnation];
         let Some(combiner) = &mut engine.combiner else { return };
         engine.flights.get_mut(&flush).expect("it was launched").stage = Stage::Over;
-        combiner.rolled_back(flush);
+        combiner.rolled_back(now_ms, flush);
         self.hits.count(Hit::RolledBack);
         self.nudge(incarnation);
     }
@@ -255,23 +266,20 @@ impl World {
         Ok(())
     }
 
-    /// With all faults gone, every engine executes orders again, by itself, and at once from then on.
+    /// With all faults gone, every engine finds out by itself, without an order to help it, and executes
+    /// orders at once from then on.
     pub(super) fn check_recovery(&mut self) -> Result<(), Violation> {
+        let recovered_ms = self.setting.peace_at_ms + RECOVERY_MS;
+        while self.now_ms < recovered_ms {
+            self.next_event()?;
+        }
         for engine in 0..self.engines.len() {
             let incarnation = self.engines[engine].expect("settled with all engines up");
-            let give_up_ms = self.now_ms + RECOVERY_MS;
             let restock = restock(engine);
-            let mut verdict = self.ask(incarnation, &restock)?;
-            while !matches!(verdict, Verdict::Done { .. }) {
-                if self.now_ms > give_up_ms {
-                    let detail = format!("engine {engine} still answers {verdict:?}");
-                    return Err(Violation::new(Rule::NoRecovery, detail));
-                }
-                let again_ms = self.now_ms + PROBE_PAUSE_MS;
-                while self.now_ms < again_ms {
-                    self.next_event()?;
-                }
-                verdict = self.ask(incarnation, &restock)?;
+            let verdict = self.ask(incarnation, &restock)?;
+            if !matches!(verdict, Verdict::Done { .. }) {
+                let detail = format!("engine {engine} still answers {verdict:?}");
+                return Err(Violation::new(Rule::NoRecovery, detail));
             }
             let repeated = self.ask(incarnation, &restock)?;
             let refused = self.ask(incarnation, &too_much(engine))?;
@@ -355,18 +363,13 @@ fn too_much(engine: usize) -> Operation {
 }
 
 fn hit_of(execution: &Execution, plan: &Plan) -> Vec<Hit> {
-    let landed = |verdicts: &Verdicts| match verdicts {
-        Verdicts::AllDone(_) => false,
-        Verdicts::Each(each) => {
-            each.iter().any(|verdict| matches!(verdict, Verdict::Done { replayed: false, .. }))
-        }
-    };
     let mut hits = vec![match execution {
         Execution::Ready { .. } => match plan.mode {
             Mode::Merged => Hit::MergedReady,
             Mode::Deciding => Hit::DecidingReady,
         },
         Execution::NothingToWrite { .. } => Hit::NothingToWrite,
+        Execution::Landed => Hit::ResolvedAsLanded,
         Execution::Failed(failure) => match failure {
             Failure::Duplicate => Hit::FailedDuplicate,
             Failure::Guard => Hit::FailedGuard,
@@ -377,12 +380,8 @@ fn hit_of(execution: &Execution, plan: &Plan) -> Vec<Hit> {
             Failure::Statement => Hit::FailedStatement,
         },
     }];
-    match execution {
-        Execution::Ready { .. } if plan.resolving => hits.push(Hit::ResolvedByExecuting),
-        Execution::NothingToWrite { verdicts, .. } if plan.resolving && landed(verdicts) => {
-            hits.push(Hit::ResolvedAsLanded);
-        }
-        Execution::Ready { .. } | Execution::NothingToWrite { .. } | Execution::Failed(_) => {}
+    if plan.resolving && matches!(execution, Execution::Ready { .. }) {
+        hits.push(Hit::ResolvedByExecuting);
     }
     hits
 }
