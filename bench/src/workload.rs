@@ -1,82 +1,180 @@
-//! What is ordered.
+//! What is ordered: which SKUs the order with a given number takes, one unit of each.
+//!
+//! The SKUs are a function of the number, so that an order that is sent again has the same content,
+//! and so that every subject gets the same load.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use sqlx::{AssertSqlSafe, Connection, MySqlConnection};
+use hotrow::domain::Sku;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand_distr::{Distribution, Zipf};
 
-/// Stock that no round can sell.
-const PLENTY: i64 = 1_000_000_000;
-const SKUS_PER_INSERT: usize = 1_000;
+use crate::outcome::Outcome;
+use crate::splitmix::scatter;
 
-/// Which SKUs are ordered, one unit each, uniformly.
-#[derive(Debug)]
+/// Stock that no run can sell.
+pub(crate) const PLENTY: i64 = 1_000_000_000;
+/// Most lines of an order.
+const LINES_MAX: usize = 3;
+/// Zipf draws that are made beforehand; a power of two.
+const ZIPF_DRAWS: usize = 1 << 20;
+/// SKUs beside the two hot ones of an order of three lines.
+const COLD_SKUS: usize = 10_000;
+
+/// SKUs and how they are drawn.
+#[derive(Clone, Debug)]
 pub(crate) struct Workload {
-    pub name: String,
-    pub skus: usize,
+    /// As in the report.
+    pub name: &'static str,
+    /// All that are opened, in order of their names.
+    pub skus: Arc<[Sku]>,
+    /// Units that each is opened with.
+    pub available: i64,
+    pick: Pick,
+    seed: u64,
 }
 
-/// One turn of a subject.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Round {
-    pub number: usize,
-    pub duration: Duration,
-    pub outstanding: usize,
-    pub connections: usize,
+#[derive(Clone, Debug)]
+enum Pick {
+    First,
+    Uniform,
+    /// Each SKU in its turn.
+    InTurn,
+    /// Each SKU but the first in its turn.
+    InTurnAfterFirst,
+    Drawn(Arc<[u32]>),
+    TwoHotOneCold,
+}
+
+/// The SKUs of one order, by index, ascending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Picks {
+    indexes: [usize; LINES_MAX],
+    lines: usize,
+}
+
+impl Picks {
+    fn one(index: usize) -> Self {
+        Self { indexes: [index, 0, 0], lines: 1 }
+    }
+
+    /// The indexes.
+    pub(crate) fn as_slice(&self) -> &[usize] {
+        &self.indexes[..self.lines]
+    }
 }
 
 impl Workload {
-    pub(crate) fn hot() -> Self {
-        Self { name: "one hot SKU".to_owned(), skus: 1 }
+    /// One hot SKU.
+    pub(crate) fn one_hot() -> Outcome<Self> {
+        Self::new("one-hot", 1, Pick::First, 0)
     }
 
-    pub(crate) fn spread(skus: usize) -> Self {
-        Self { name: format!("uniform over {skus} SKUs"), skus }
+    /// Zipf with exponent 1 over so many SKUs.
+    pub(crate) fn zipf(skus: usize, seed: u64) -> Outcome<Self> {
+        let mut random = StdRng::seed_from_u64(seed);
+        let zipf = Zipf::new(skus as f64, 1.0)?;
+        let draws = (0..ZIPF_DRAWS).map(|_| zipf.sample(&mut random) as u32 - 1).collect();
+        Self::new("zipf-10k", skus, Pick::Drawn(draws), seed)
     }
 
-    pub(crate) fn sku(&self, number: u64) -> String {
-        let index = scatter(number) % self.skus as u64;
-        format!("bench-{}-{index:07}", self.skus)
+    /// Uniform over so many SKUs.
+    pub(crate) fn uniform(skus: usize, seed: u64) -> Outcome<Self> {
+        Self::new("uniform-100k", skus, Pick::Uniform, seed)
     }
-}
 
-/// A number that looks random, the same for the same input.
-fn scatter(number: u64) -> u64 {
-    let mixed = (number ^ (number >> 31)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 11
-}
+    /// Three lines an order: two hot SKUs, always the same, and one of ten thousand.
+    pub(crate) fn three_lines(seed: u64) -> Outcome<Self> {
+        Self::new("three-lines", COLD_SKUS + 2, Pick::TwoHotOneCold, seed)
+    }
 
-/// A name for this run, so that order ids never repeat.
-pub(crate) fn run_name() -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    format!("{:x}", since.map_or(0, |since| since.as_millis()))
-}
+    /// Each of so many SKUs once, then again.
+    pub(crate) fn in_turn(name: &'static str, skus: usize) -> Outcome<Self> {
+        Self::new(name, skus, Pick::InTurn, 0)
+    }
 
-/// Opens every SKU of the workload that is not open yet.
-pub(crate) async fn open(url: &str, workload: &Workload) -> Result<(), sqlx::Error> {
-    let mut connection = MySqlConnection::connect(url).await?;
-    for start in (0..workload.skus).step_by(SKUS_PER_INSERT) {
-        let end = (start + SKUS_PER_INSERT).min(workload.skus);
-        let list = |row: &dyn Fn(&str) -> String| {
-            let skus = (start..end).map(|index| format!("bench-{}-{index:07}", workload.skus));
-            skus.map(|sku| row(&sku)).collect::<Vec<_>>().join(",")
-        };
-        let first = format!("bench-{}-{start:07}", workload.skus);
-        let known: Option<i64> = sqlx::query_scalar("SELECT available FROM stock WHERE sku = ?")
-            .bind(first)
-            .fetch_optional(&mut connection)
-            .await?;
-        if known.is_some() {
-            continue;
+    /// Each of so many SKUs in turn, beside a first one that is left to others.
+    pub(crate) fn beside(name: &'static str, skus: usize) -> Outcome<Self> {
+        Self::new(name, skus + 1, Pick::InTurnAfterFirst, 0)
+    }
+
+    fn new(name: &'static str, skus: usize, pick: Pick, seed: u64) -> Outcome<Self> {
+        let skus = (0..skus).map(|index| Sku::new(&sku_name(index))).collect::<Result<_, _>>()?;
+        Ok(Self { name, skus, available: PLENTY, pick, seed })
+    }
+
+    /// The same with so many units of each SKU.
+    pub(crate) fn with_available(self, available: i64) -> Self {
+        Self { available, ..self }
+    }
+
+    /// The same under another name.
+    pub(crate) fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// The SKUs of the order with this number.
+    pub(crate) fn picks(&self, number: u64) -> Picks {
+        let random = || scatter(number ^ self.seed) as usize;
+        match &self.pick {
+            Pick::First => Picks::one(0),
+            Pick::Uniform => Picks::one(random() % self.skus.len()),
+            Pick::InTurn => Picks::one(number as usize % self.skus.len()),
+            Pick::InTurnAfterFirst => Picks::one(1 + number as usize % (self.skus.len() - 1)),
+            Pick::Drawn(draws) => Picks::one(draws[random() % draws.len()] as usize),
+            Pick::TwoHotOneCold => {
+                Picks { indexes: [0, 1, 2 + random() % COLD_SKUS], lines: LINES_MAX }
+            }
         }
-        let script = format!(
-            "BEGIN; INSERT INTO stock (sku, available, version) VALUES {}; \
-             INSERT INTO movement (order_id, step, line, kind, sku, delta, flush_id) VALUES {}; \
-             INSERT INTO stock_version (sku, version, flush_id, available, delta, orders) VALUES {}; COMMIT",
-            list(&|sku| format!("('{sku}',{PLENTY},1)")),
-            list(&|sku| format!("('{sku}','opening',1,'opening','{sku}',{PLENTY},0)")),
-            list(&|sku| format!("('{sku}',1,0,{PLENTY},{PLENTY},1)")),
-        );
-        sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await?;
     }
-    Ok(())
+}
+
+/// The name of the SKU at this index; the SQL that opens stock makes the same.
+fn sku_name(index: usize) -> String {
+    format!("sku-{index:07}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zipf_is_the_same_for_the_same_seed_and_skewed_as_it_says() {
+        let (first, again) =
+            (Workload::zipf(10_000, 7).unwrap(), Workload::zipf(10_000, 7).unwrap());
+        let other = Workload::zipf(10_000, 8).unwrap();
+        let draws = |workload: &Workload| (0..1_000).map(|n| workload.picks(n)).collect::<Vec<_>>();
+        assert_eq!(draws(&first), draws(&again));
+        assert_ne!(draws(&first), draws(&other));
+        // The share of the first of 10,000 is 1 / (1 + 1/2 + … + 1/10,000) = 0.102.
+        let orders = 200_000;
+        let hottest = (0..orders).filter(|n| first.picks(*n).as_slice() == [0]).count();
+        let share = hottest as f64 / orders as f64;
+        assert!((0.095..0.110).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn uniform_reaches_all_and_in_turn_each_once() {
+        let uniform = Workload::uniform(100, 1).unwrap();
+        let mut counts = vec![0_u32; 100];
+        for number in 0..100_000 {
+            counts[uniform.picks(number).as_slice()[0]] += 1;
+        }
+        assert!(counts.iter().all(|count| (800..1_200).contains(count)), "{counts:?}");
+        let turns = Workload::in_turn("turns", 50).unwrap();
+        let mut seen: Vec<_> = (0..50).map(|n| turns.picks(n).as_slice()[0]).collect();
+        seen.dedup();
+        assert_eq!(seen, (0..50).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn three_lines_ascend() {
+        let workload = Workload::three_lines(3).unwrap();
+        for number in 0..1_000 {
+            let picks = workload.picks(number);
+            assert_eq!(picks.as_slice()[..2], [0, 1]);
+            assert!((2..10_002).contains(&picks.as_slice()[2]));
+        }
+    }
 }

@@ -1,0 +1,112 @@
+//! The audit after every run: what the tables say must be what the clients were told.
+
+use sqlx::{AssertSqlSafe, MySqlConnection};
+
+use crate::outcome::Outcome;
+use crate::servers::database::Database;
+use crate::turn::Tally;
+
+/// What the ledger has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Durable {
+    /// Orders that have a row.
+    pub orders: u64,
+}
+
+/// Whose stock is not the sum of its movements, or is below zero.
+const UNBALANCED: &str = "SELECT COUNT(*) FROM stock \
+     LEFT JOIN (SELECT sku, SUM(delta) AS total FROM movement GROUP BY sku) ledger \
+     ON ledger.sku = stock.sku \
+     WHERE stock.available <> COALESCE(ledger.total, 0) OR stock.available < 0";
+
+/// Versions that are not the one before plus what their flush changed.
+const BROKEN_CHAINS: &str = "SELECT COUNT(*) FROM (\
+     SELECT version, available, delta, \
+     LAG(version, 1, 0) OVER newest AS version_before, \
+     LAG(available, 1, 0) OVER newest AS available_before \
+     FROM stock_version WINDOW newest AS (PARTITION BY sku ORDER BY version)) versions \
+     WHERE version <> version_before + 1 OR available <> available_before + delta";
+
+/// SKUs whose newest version is not their stock.
+const STALE_VERSIONS: &str = "SELECT COUNT(*) FROM stock \
+     JOIN (SELECT sku, MAX(version) AS version FROM stock_version GROUP BY sku) newest \
+     ON newest.sku = stock.sku \
+     JOIN stock_version ON stock_version.sku = stock.sku AND stock_version.version = newest.version \
+     WHERE stock.version <> newest.version OR stock.available <> stock_version.available";
+
+/// Audits a database whose orders all came from one run, after `preloaded` older ones.
+///
+/// # Errors
+/// When anything differs; the text says what.
+pub(crate) async fn audit(
+    database: &Database,
+    tally: Tally,
+    preloaded: u64,
+    written_by_flushes: bool,
+) -> Outcome<Durable> {
+    let mut connection = database.connect().await?;
+    let rows = "SELECT COUNT(*) FROM movement WHERE step = 'take' AND line = 1";
+    let orders = count(&mut connection, rows).await? - preloaded;
+    if orders != tally.accepted {
+        return Err(format!(
+            "the books do not balance: {} orders were accepted, the ledger has {orders}",
+            tally.accepted
+        )
+        .into());
+    }
+    let mut checks = vec![("SKUs whose stock is not the sum of its movements", UNBALANCED)];
+    if written_by_flushes {
+        checks.push(("versions that do not follow from the one before", BROKEN_CHAINS));
+        checks.push(("SKUs whose newest version is not their stock", STALE_VERSIONS));
+    }
+    for (what, question) in checks {
+        let found = count(&mut connection, question).await?;
+        if found != 0 {
+            return Err(format!("the books do not balance: {found} {what}").into());
+        }
+    }
+    Ok(Durable { orders })
+}
+
+async fn count(connection: &mut MySqlConnection, question: &'static str) -> Outcome<u64> {
+    let count: i64 = sqlx::query_scalar(AssertSqlSafe(question)).fetch_one(connection).await?;
+    Ok(u64::try_from(count)?)
+}
+
+/// Flushes of the first SKU over time: seconds since the first, orders of each, at most `points`, each
+/// the mean of its neighbours.
+pub(crate) async fn flushes_over_time(
+    database: &Database,
+    points: usize,
+) -> Outcome<Vec<(f64, f64)>> {
+    let mut connection = database.connect().await?;
+    let rows: Vec<(i64, i64)> = sqlx::query_as(
+        "SELECT TIMESTAMPDIFF(MICROSECOND, '2020-01-01', created_at), CAST(orders AS SIGNED) \
+         FROM stock_version WHERE sku = 'sku-0000000' AND version > 1 ORDER BY version",
+    )
+    .fetch_all(&mut connection)
+    .await?;
+    Ok(thin_out(&rows, points))
+}
+
+fn thin_out(rows: &[(i64, i64)], points: usize) -> Vec<(f64, f64)> {
+    let Some((start, _)) = rows.first() else { return Vec::new() };
+    let group = rows.len().div_ceil(points).max(1);
+    let mean = |rows: &[(i64, i64)]| {
+        let orders: i64 = rows.iter().map(|(_, orders)| orders).sum();
+        ((rows[0].0 - start) as f64 / 1e6, orders as f64 / rows.len() as f64)
+    };
+    rows.chunks(group).map(mean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_means_of_neighbours() {
+        let rows = [(1_000_000, 10), (1_500_000, 30), (2_000_000, 5)];
+        assert_eq!(thin_out(&rows, 2), [(0.0, 20.0), (1.0, 5.0)]);
+        assert_eq!(thin_out(&[], 2), []);
+    }
+}

@@ -1,0 +1,169 @@
+//! What is measured. Each experiment has its subjects or variants take turns, so that drift of the
+//! machine hits all alike, and gives a table of figures.
+
+mod beside;
+mod burst;
+mod contest;
+mod duplicates;
+mod ledger;
+mod million;
+mod open_loop;
+mod sell_out;
+mod two_instances;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use self::contest::Contest;
+use crate::bench::Bench;
+use crate::outcome::Outcome;
+use crate::report::{Experiment, Report};
+use crate::settings::{RunSettings, Suite};
+use crate::subjects::Subject;
+use crate::workload::Workload;
+
+/// The experiments by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ExperimentName {
+    /// One hot SKU, all subjects.
+    OneHot,
+    /// Zipf over 10,000 SKUs.
+    #[value(name = "zipf-10k")]
+    #[serde(rename = "zipf-10k")]
+    Zipf10k,
+    /// Uniform over 100,000 SKUs.
+    #[value(name = "uniform-100k")]
+    #[serde(rename = "uniform-100k")]
+    Uniform100k,
+    /// Three lines an order, of which two are hot.
+    ThreeLines,
+    /// One order at a time on an idle server.
+    Single,
+    /// Latency at 50, 80 and 95 % of the ceiling.
+    OpenLoop,
+    /// Stock for 10,000, 500,000 orders.
+    SellOut,
+    /// Three in ten orders are repeats, over two instances.
+    Duplicates,
+    /// Cold SKUs at a steady rate beside a saturated one.
+    Beside,
+    /// 200,000 orders at once.
+    Burst,
+    /// Two instances on one hot SKU.
+    TwoInstances,
+    /// Random and time-ordered ids, empty and big ledger.
+    Ledger,
+    /// 1,000,000 SKUs touched once: memory.
+    Million,
+}
+
+/// Seconds that a run takes beside its own: fresh tables, connections, audit.
+const RUN_OVERHEAD_S: f64 = 1.4;
+
+impl ExperimentName {
+    /// Those that the settings ask for, in order.
+    pub(crate) fn chosen(settings: &RunSettings) -> Vec<Self> {
+        let of_suite = |name: &Self| match settings.suite {
+            Suite::Quick => !matches!(name, Self::Million | Self::Ledger | Self::ThreeLines),
+            Suite::Standard | Suite::Full => true,
+        };
+        let chosen = |name: &Self| {
+            if settings.workload.is_empty() {
+                of_suite(name)
+            } else {
+                settings.workload.contains(name)
+            }
+        };
+        Self::value_variants().iter().copied().filter(chosen).collect()
+    }
+
+    /// About how long it takes, in seconds.
+    pub(crate) fn expected_s(self, settings: &RunSettings) -> f64 {
+        let run =
+            settings.duration().as_secs_f64() + settings.warmup().as_secs_f64() + RUN_OVERHEAD_S;
+        let rounds = settings.rounds() as f64;
+        match self {
+            Self::OneHot | Self::Zipf10k | Self::Uniform100k | Self::ThreeLines | Self::Single => {
+                rounds * run * self.subjects(settings).len() as f64
+            }
+            Self::OpenLoop => rounds * run * 3.0,
+            Self::TwoInstances => rounds * run * 2.0,
+            Self::SellOut | Self::Duplicates | Self::Beside | Self::Burst => {
+                Self::fewer_rounds(settings) as f64 * (run + 1.0)
+            }
+            Self::Ledger => settings.ledger_rows() as f64 / 60_000.0 + rounds * run * 3.0,
+            Self::Million => 60.0,
+        }
+    }
+
+    /// Rounds of experiments that no ratio of two subjects depends on.
+    pub(crate) fn fewer_rounds(settings: &RunSettings) -> usize {
+        settings.rounds().min(3)
+    }
+
+    fn subjects(self, settings: &RunSettings) -> Vec<Subject> {
+        use Subject::{Bare, ForUpdate, Hotrow, HotrowCallers, Optimistic, Plain};
+        let all: Vec<Subject> = match self {
+            Self::OneHot => Subject::value_variants().to_vec(),
+            Self::Zipf10k => vec![Plain, ForUpdate, Optimistic, Bare, Hotrow],
+            Self::Uniform100k => vec![Plain, Bare, Hotrow],
+            Self::ThreeLines => vec![Plain, Hotrow],
+            Self::Single => vec![Plain, HotrowCallers],
+            Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => Vec::new(),
+            Self::Burst | Self::TwoInstances | Self::Ledger | Self::Million => Vec::new(),
+        };
+        let wanted =
+            |subject: &Subject| settings.subject.is_empty() || settings.subject.contains(subject);
+        all.into_iter().filter(wanted).collect()
+    }
+
+    /// Measures it. What earlier experiments found is at hand, such as the ceiling.
+    pub(crate) async fn measure(self, bench: &mut Bench, so_far: &Report) -> Outcome<Experiment> {
+        let seed = bench.settings.seed;
+        let subjects = self.subjects(&bench.settings);
+        let closed = |title: &str, workload: Workload| Contest {
+            title: title.to_owned(),
+            workload,
+            subjects,
+            settings: bench.settings.clone(),
+        };
+        match self {
+            Self::OneHot => {
+                closed("every order takes the same SKU", Workload::one_hot()?).measure(bench).await
+            }
+            Self::Zipf10k => {
+                let workload = Workload::zipf(10_000, seed)?;
+                closed("Zipf with exponent 1 over 10,000 SKUs", workload).measure(bench).await
+            }
+            Self::Uniform100k => {
+                let workload = Workload::uniform(100_000, seed)?;
+                closed("uniform over 100,000 SKUs", workload).measure(bench).await
+            }
+            Self::ThreeLines => {
+                let title = "three lines an order: two SKUs that every order takes, one of 10,000";
+                closed(title, Workload::three_lines(seed)?).measure(bench).await
+            }
+            Self::Single => {
+                let title = "one client, one order at a time, nothing else";
+                let mut contest = closed(title, Workload::one_hot()?.named("single"));
+                contest.settings.plain_connections = 1;
+                contest.settings.outstanding = 1;
+                contest.measure(bench).await
+            }
+            Self::OpenLoop => open_loop::measure(bench, so_far).await,
+            Self::SellOut => sell_out::measure(bench).await,
+            Self::Duplicates => duplicates::measure(bench).await,
+            Self::Beside => beside::measure(bench).await,
+            Self::Burst => burst::measure(bench).await,
+            Self::TwoInstances => two_instances::measure(bench).await,
+            Self::Ledger => ledger::measure(bench).await,
+            Self::Million => million::measure(bench).await,
+        }
+    }
+}
+
+/// The weight of one run on the progress bar.
+pub(crate) fn run_weight_s(settings: &RunSettings) -> f64 {
+    settings.duration().as_secs_f64() + settings.warmup().as_secs_f64() + RUN_OVERHEAD_S
+}

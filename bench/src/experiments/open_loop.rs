@@ -1,0 +1,110 @@
+//! Latency at 50, 80 and 95 % of the ceiling that the closed loop found.
+
+use hotrow::telemetry::metrics::Metrics;
+
+use super::run_weight_s;
+use crate::bench::{Audit, Bench};
+use crate::collector::Collector;
+use crate::cpu::CpuWatch;
+use crate::latencies::quantile_ms;
+use crate::orders::Orders;
+use crate::outcome::Outcome;
+use crate::pacer::{Receipt, Schedule, send};
+use crate::report::table::number;
+use crate::report::{Experiment, Report};
+use crate::subjects::{Subject, lanes};
+use crate::workload::Workload;
+
+const LOADS: [(&str, f64); 3] = [("50-percent", 0.50), ("80-percent", 0.80), ("95-percent", 0.95)];
+
+pub(super) async fn measure(bench: &mut Bench, so_far: &Report) -> Outcome<Experiment> {
+    let settings = bench.settings.clone();
+    let workload = Workload::one_hot()?.named("open-loop");
+    let known = so_far.median("one-hot", "hotrow", "orders_per_s");
+    let ceiling = match known {
+        Some(ceiling) => ceiling,
+        None => {
+            let played = bench.play(Subject::Hotrow, &settings, Orders::new(&workload)).await?;
+            played.window.accepted_per_s()
+        }
+    };
+    let title = format!(
+        "one hot SKU at a share of the ceiling of {} orders/s; latency from the intended time of sending",
+        number(ceiling)
+    );
+    let mut collector = Collector::new(
+        workload.name,
+        title,
+        "open loop: from the intended time of sending to the answer",
+    );
+    for round in 0..settings.rounds() {
+        for (name, share) in LOADS {
+            let what = format!("open-loop {name}, round {}/{}", round + 1, settings.rounds());
+            bench.progress.doing(what.clone());
+            let schedule = Schedule { orders_per_s: ceiling * share };
+            let metrics = Metrics::new();
+            let (mut not_executed, counted) = (0, metrics.clone());
+            let played = bench
+                .on_fresh(&settings, Orders::new(&workload), Audit::Flushes, async |stage| {
+                    let lanes = lanes(stage, counted).await?;
+                    let watch = CpuWatch { database: stage.database_pid, service: None };
+                    let (window, sent) = tokio::join!(
+                        stage.turn.conduct(&watch),
+                        send(&lanes, &stage.orders, schedule, Receipt::InOrder, &stage.turn)
+                    );
+                    lanes.drain().await;
+                    not_executed = sent?;
+                    window
+                })
+                .await;
+            match played {
+                Ok(played) => {
+                    let p99 = number(quantile_ms(&played.times, 0.99));
+                    bench.progress.done(run_weight_s(&settings), &format!("{what}: p99 {p99} ms"));
+                    collector.figure(
+                        name,
+                        "offered_per_s",
+                        "orders/s offered",
+                        schedule.orders_per_s,
+                    );
+                    collector.figure(name, "not_executed", "orders not taken", not_executed as f64);
+                    if let Some(flush_ms) = mean_flush_ms(&metrics.encode()) {
+                        collector.figure(name, "flush_ms", "ms a flush", flush_ms);
+                    }
+                    collector.run(name, played)?;
+                }
+                Err(error) => bench.failed(&what, &error),
+            }
+        }
+    }
+    collector.finish()
+}
+
+/// The mean time of a flush, statements and COMMIT, from hotrow's own metrics.
+fn mean_flush_ms(metrics: &str) -> Option<f64> {
+    let value = |name: &str| {
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line?.trim().parse::<f64>().ok()
+    };
+    let flushes = value("hotrow_flush_execute_seconds_count").filter(|count| *count > 0.0)?;
+    let seconds = value("hotrow_flush_execute_seconds_sum")? + value("hotrow_commit_seconds_sum")?;
+    Some(seconds / flushes * 1e3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_flush_is_read_from_the_metrics() {
+        use hotrow::telemetry::metrics::{FlushMode, FlushOutcome};
+        use std::time::Duration;
+        let metrics = Metrics::new();
+        assert_eq!(mean_flush_ms(&metrics.encode()), None);
+        for ms in [10, 20] {
+            let (execute, commit) = (Duration::from_millis(ms), Duration::from_millis(5));
+            metrics.flush(FlushMode::Merged, FlushOutcome::Committed, 1, 1, execute, commit);
+        }
+        assert!((mean_flush_ms(&metrics.encode()).unwrap() - 20.0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,227 @@
+//! The bars that hotrow is held to, and whether they hold.
+
+use serde::{Deserialize, Serialize};
+
+use super::Report;
+
+/// One bar.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Bar {
+    pub name: String,
+    pub bar: String,
+    /// Absent when it was not measured.
+    pub value: Option<f64>,
+    /// Absent when it was not measured.
+    pub holds: Option<bool>,
+    /// What else has to be known about the value.
+    pub note: String,
+}
+
+/// On which side of the limit it holds.
+#[derive(Clone, Copy, Debug)]
+enum Limit {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Limit {
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(limit) => value >= limit,
+            Self::AtMost(limit) => value <= limit,
+        }
+    }
+
+    fn text(self, unit: &str) -> String {
+        match self {
+            Self::AtLeast(limit) => format!("at least {limit}{unit}"),
+            Self::AtMost(limit) => format!("at most {limit}{unit}"),
+        }
+    }
+}
+
+/// All bars, in the order of the specification.
+pub(crate) fn bars(report: &Report) -> Vec<Bar> {
+    use Limit::{AtLeast, AtMost};
+    let rate = |experiment, series| report.median(experiment, series, "orders_per_s");
+    let of = |above: Option<f64>, below: Option<f64>| Some(above? / below.filter(|b| *b > 0.0)?);
+    let one_hot = |series| rate("one-hot", series);
+    let settings = &report.settings;
+    let flush_ms = report.median("open-loop", "80-percent", "flush_ms");
+    let p99_ms = report.median("open-loop", "80-percent", "p99_ms");
+    let rows = settings.ledger_rows();
+    let short = if rows < 20_000_000 {
+        format!("with {rows} rows, not 20,000,000: --suite full")
+    } else {
+        String::new()
+    };
+    let open_loop = match (p99_ms, flush_ms) {
+        (Some(p99), Some(flush)) => format!("p99 {p99:.1} ms, a flush takes {flush:.1} ms"),
+        (Some(_) | None, _) => String::new(),
+    };
+    let plain = format!("{} connections", settings.plain_connections);
+    let outstanding = format!("{} orders outstanding", settings.outstanding);
+    vec![
+        bar(
+            "hotrow / plain, one hot SKU",
+            AtLeast(110.0),
+            "",
+            of(one_hot("hotrow"), one_hot("plain")),
+            plain,
+        ),
+        bar(
+            "hotrow / bare, one hot SKU",
+            AtLeast(0.90),
+            "",
+            of(one_hot("hotrow"), one_hot("bare")),
+            String::new(),
+        ),
+        bar(
+            "hotrow / redis-lua with AOF always, one hot SKU",
+            AtLeast(1.0),
+            "",
+            of(one_hot("hotrow"), one_hot("redis-always")),
+            outstanding,
+        ),
+        bar(
+            "hotrow / plain, uniform over 100,000 SKUs",
+            AtLeast(12.0),
+            "",
+            of(rate("uniform-100k", "hotrow"), rate("uniform-100k", "plain")),
+            String::new(),
+        ),
+        bar(
+            "hotrow, Zipf over 10,000 / one hot SKU",
+            AtLeast(0.5),
+            "",
+            of(rate("zipf-10k", "hotrow"), one_hot("hotrow")),
+            String::new(),
+        ),
+        bar(
+            "http-batch / hotrow",
+            AtLeast(0.7),
+            "",
+            of(one_hot("http-batch"), one_hot("hotrow")),
+            format!("{} orders a request", settings.batch_orders),
+        ),
+        bar(
+            "http / http-noop",
+            AtLeast(0.6),
+            "",
+            of(one_hot("http"), one_hot("http-noop")),
+            format!("{} connections", settings.http_connections),
+        ),
+        bar(
+            "http2 / http",
+            AtLeast(1.0),
+            "",
+            of(one_hot("http2"), one_hot("http")),
+            format!(
+                "{} requests at a time over {} connections",
+                settings.http_connections, settings.http2_connections
+            ),
+        ),
+        bar(
+            "single order on an idle server, median: hotrow / plain",
+            AtMost(1.0),
+            "",
+            of(
+                report.median("single", "hotrow-callers", "p50_ms"),
+                report.median("single", "plain", "p50_ms"),
+            ),
+            String::new(),
+        ),
+        bar(
+            "open loop at 80 % of the ceiling, p99",
+            AtMost(4.0),
+            " flush times",
+            of(p99_ms, flush_ms),
+            open_loop,
+        ),
+        bar(
+            "refusals a second once sold out / accepted a second",
+            AtLeast(2.0),
+            "",
+            of(report.median("sell-out", "hotrow", "refusals_per_s"), one_hot("hotrow")),
+            "against hotrow on one hot SKU".to_owned(),
+        ),
+        bar(
+            "cold SKUs beside a saturated one: p99 cold / p99 hot",
+            AtMost(1.0),
+            "",
+            of(report.median("beside", "cold", "p99_ms"), report.median("beside", "hot", "p99_ms")),
+            String::new(),
+        ),
+        bar(
+            "random order ids, 20 million rows / time-ordered, empty",
+            AtLeast(0.5),
+            "",
+            of(rate("ledger", "random-big"), rate("ledger", "time-empty")),
+            short,
+        ),
+        bar(
+            "two instances on one hot SKU / one instance",
+            AtLeast(0.9),
+            "",
+            of(rate("two-instances", "two"), rate("two-instances", "one")),
+            String::new(),
+        ),
+        bar(
+            "resident memory, 1,000,000 SKUs touched, idle again / before",
+            AtMost(20.0),
+            " MB more",
+            report.median("million", "service", "grown_mb"),
+            String::new(),
+        ),
+    ]
+}
+
+fn bar(name: &str, limit: Limit, unit: &str, value: Option<f64>, note: String) -> Bar {
+    Bar {
+        name: name.to_owned(),
+        bar: limit.text(unit),
+        value,
+        holds: value.map(|value| limit.holds(value)),
+        note,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_include_themselves() {
+        assert!(Limit::AtLeast(2.0).holds(2.0) && !Limit::AtLeast(2.0).holds(1.999));
+        assert!(Limit::AtMost(1.0).holds(1.0) && !Limit::AtMost(1.0).holds(1.001));
+    }
+
+    #[test]
+    fn what_was_not_measured_neither_holds_nor_fails() {
+        let missing = bar("b", Limit::AtLeast(1.0), "", None, String::new());
+        assert_eq!((missing.value, missing.holds), (None, None));
+    }
+
+    #[test]
+    fn every_bar_is_computed_from_the_figures_of_its_series() {
+        let report = crate::report::ratios::tests::report(&[
+            ("one-hot", "hotrow", "orders_per_s", 120_000.0),
+            ("one-hot", "plain", "orders_per_s", 1_000.0),
+            ("one-hot", "bare", "orders_per_s", 160_000.0),
+            ("open-loop", "80-percent", "p99_ms", 30.0),
+            ("open-loop", "80-percent", "flush_ms", 10.0),
+            ("million", "service", "grown_mb", 21.0),
+        ]);
+        let bars = bars(&report);
+        let holds = |start: &str| {
+            let bar = bars.iter().find(|bar| bar.name.starts_with(start)).unwrap();
+            (bar.value, bar.holds)
+        };
+        assert_eq!(bars.len(), 15);
+        assert_eq!(holds("hotrow / plain, one"), (Some(120.0), Some(true)));
+        assert_eq!(holds("hotrow / bare"), (Some(0.75), Some(false)));
+        assert_eq!(holds("open loop"), (Some(3.0), Some(true)));
+        assert_eq!(holds("resident memory"), (Some(21.0), Some(false)));
+        assert_eq!(holds("two instances"), (None, None));
+    }
+}

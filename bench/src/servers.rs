@@ -1,0 +1,6 @@
+//! The servers that subjects run against: started, made ready, and stopped by the harness.
+
+pub(crate) mod database;
+pub(crate) mod instance;
+pub(crate) mod mysql;
+pub(crate) mod redis_server;

@@ -1,0 +1,135 @@
+//! The Redis of the Redis subjects: one of our own for each run, or one that is given.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hotrow::embedded::fetch_redis;
+use redis::{Client, Connection};
+use tempfile::TempDir;
+
+use crate::outcome::Outcome;
+
+/// How long a new server may take to answer.
+const START_LIMIT: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// When the append-only file is synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fsync {
+    /// Before each answer.
+    Always,
+    /// Once a second, behind the answers.
+    EverySecond,
+}
+
+/// A Redis with an empty database.
+pub(crate) struct RedisServer {
+    client: Client,
+    own: Option<Own>,
+}
+
+struct Own {
+    process: Child,
+    _room: TempDir,
+}
+
+impl RedisServer {
+    /// A new server with an append-only file, on a socket in a directory of its own. Snapshots and
+    /// rewrites of the file are off, which favours Redis. Blocks for milliseconds; for longer when the
+    /// program has to be fetched first.
+    pub(crate) fn start(fsync: Fsync) -> Outcome<Self> {
+        let room = tempfile::tempdir()?;
+        let socket = room.path().join("redis.sock");
+        let mut command = match on_path() {
+            Some(program) => Command::new(program),
+            None => fetch_redis()?.command(),
+        };
+        command
+            .arg("--port")
+            .arg("0")
+            .arg("--unixsocket")
+            .arg(&socket)
+            .arg("--dir")
+            .arg(room.path());
+        command.args(["--save", "", "--auto-aof-rewrite-percentage", "0", "--appendonly", "yes"]);
+        command.args([
+            "--appendfsync",
+            match fsync {
+                Fsync::Always => "always",
+                Fsync::EverySecond => "everysec",
+            },
+        ]);
+        let process =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let client = Client::open(format!("redis+unix://{}", socket.display()))?;
+        let server = Self { client, own: Some(Own { process, _room: room }) };
+        let started = Instant::now();
+        while let Err(error) = server.client.get_connection() {
+            if started.elapsed() > START_LIMIT {
+                return Err(format!("redis-server takes no connection: {error}").into());
+            }
+            std::thread::park_timeout(POLL_INTERVAL);
+        }
+        Ok(server)
+    }
+
+    /// The server at this URL, whose database has to be empty: it is emptied again after the run.
+    pub(crate) fn given(url: &str, fsync: Fsync) -> Outcome<Self> {
+        let server = Self { client: Client::open(url)?, own: None };
+        let mut connection = server.connect()?;
+        let keys: u64 = redis::cmd("DBSIZE").query(&mut connection)?;
+        if keys != 0 {
+            return Err(format!(
+                "the Redis database has {keys} keys; give one that is empty (redis://HOST/NUMBER): \
+                 the harness empties it after each run"
+            )
+            .into());
+        }
+        let wanted = match fsync {
+            Fsync::Always => "always",
+            Fsync::EverySecond => "everysec",
+        };
+        for (name, value) in [("appendonly", "yes"), ("appendfsync", wanted)] {
+            redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query::<()>(&mut connection)?;
+        }
+        Ok(server)
+    }
+
+    /// A new connection.
+    pub(crate) fn connect(&self) -> Outcome<Connection> {
+        Ok(self.client.get_connection()?)
+    }
+
+    /// The server's process, when it is ours.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.own.as_ref().map(|own| own.process.id())
+    }
+
+    /// The server's version.
+    pub(crate) fn version(&self) -> Outcome<String> {
+        let info: String = redis::cmd("INFO").arg("server").query(&mut self.connect()?)?;
+        let line = info.lines().find_map(|line| line.strip_prefix("redis_version:"));
+        Ok(line.ok_or("Redis does not tell its version")?.trim().to_owned())
+    }
+
+    /// Empties the database that was given; a server of ours ends when this is dropped.
+    pub(crate) fn clear(&self) -> Outcome<()> {
+        if self.own.is_none() {
+            redis::cmd("FLUSHDB").query::<()>(&mut self.connect()?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        // It may have ended already; its data goes with its directory.
+        let _ended = self.process.kill();
+        let _status = self.process.wait();
+    }
+}
+
+fn on_path() -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join("redis-server")).find(|file| file.is_file())
+}
