@@ -22,8 +22,8 @@ const UNBALANCED: &str = "SELECT COUNT(*) FROM stock \
 /// Versions that are not the one before plus what their flush changed.
 const BROKEN_CHAINS: &str = "SELECT COUNT(*) FROM (\
      SELECT version, available, delta, \
-     LAG(version, 1, 0) OVER newest AS version_before, \
-     LAG(available, 1, 0) OVER newest AS available_before \
+     COALESCE(LAG(version) OVER newest, 0) AS version_before, \
+     COALESCE(LAG(available) OVER newest, 0) AS available_before \
      FROM stock_version WINDOW newest AS (PARTITION BY sku ORDER BY version)) versions \
      WHERE version <> version_before + 1 OR available <> available_before + delta";
 

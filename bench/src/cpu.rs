@@ -1,12 +1,9 @@
 //! Processor time by role, from `/proc`: what the client costs is not the server's doing.
 
 use std::fs;
-use std::path::Path;
 
 use crate::outcome::Outcome;
 
-/// Linux counts processor time for user space in hundredths of a second, on every architecture.
-const TICKS_PER_S: f64 = 100.0;
 /// How the names of those threads of this process begin that are not the client's.
 const ENGINE_THREADS: &str = "hotrow-";
 
@@ -47,48 +44,41 @@ impl CpuSeconds {
 impl CpuWatch {
     /// Processor time used so far.
     pub(crate) fn read(&self) -> Outcome<CpuSeconds> {
-        let of_process = |pid: Option<u32>| match pid {
-            Some(pid) => {
-                read_stat(Path::new(&format!("/proc/{pid}/stat"))).map(|stat| stat.seconds)
-            }
-            None => Ok(0.0),
-        };
-        let mut engine = 0.0;
-        for thread in fs::read_dir("/proc/self/task")? {
-            // A thread may end while the list is read.
-            if let Ok(stat) = read_stat(&thread?.path().join("stat"))
-                && stat.name.starts_with(ENGINE_THREADS)
-            {
-                engine += stat.seconds;
+        let (mut client, mut engine) = (0.0, 0.0);
+        for (name, seconds) in threads(std::process::id())? {
+            if name.starts_with(ENGINE_THREADS) {
+                engine += seconds;
+            } else {
+                client += seconds;
             }
         }
-        let own = read_stat(Path::new("/proc/self/stat"))?.seconds;
-        Ok(CpuSeconds {
-            client: own - engine,
-            engine,
-            service: of_process(self.service)?,
-            database: of_process(self.database)?,
-        })
+        let of_process = |pid: Option<u32>| match pid {
+            Some(pid) => Ok(threads(pid)?.iter().map(|(_, seconds)| seconds).sum()),
+            None => Outcome::Ok(0.0),
+        };
+        let (service, database) = (of_process(self.service)?, of_process(self.database)?);
+        Ok(CpuSeconds { client, engine, service, database })
     }
 }
 
-struct Stat {
-    name: String,
-    seconds: f64,
+/// The name and processor time of each thread, to the nanosecond: the hundredths of a second of
+/// `/proc/PID/stat` are too coarse for short runs. Threads that have ended are missing.
+fn threads(pid: u32) -> Outcome<Vec<(String, f64)>> {
+    let mut threads = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let path = thread?.path();
+        // A thread may end while the list is read.
+        let Ok(name) = fs::read_to_string(path.join("comm")) else { continue };
+        let Ok(times) = fs::read_to_string(path.join("schedstat")) else { continue };
+        let nanos = parse_schedstat(&times).ok_or("the kernel does not tell processor times")?;
+        threads.push((name.trim_end().to_owned(), nanos as f64 / 1e9));
+    }
+    Ok(threads)
 }
 
-fn read_stat(file: &Path) -> Outcome<Stat> {
-    let text = fs::read_to_string(file)?;
-    parse_stat(&text).ok_or_else(|| format!("{} cannot be read", file.display()).into())
-}
-
-/// `PID (NAME) STATE …`: the name may have any character, fields 14 and 15 are the times.
-fn parse_stat(text: &str) -> Option<Stat> {
-    let (head, rest) = text.rsplit_once(')')?;
-    let (_, name) = head.split_once('(')?;
-    let mut fields = rest.split_whitespace().skip(11);
-    let mut ticks = || fields.next()?.parse::<f64>().ok();
-    Some(Stat { name: name.to_owned(), seconds: (ticks()? + ticks()?) / TICKS_PER_S })
+/// `TIME_ON_CPU TIME_WAITING TIMESLICES`, in nanoseconds.
+fn parse_schedstat(text: &str) -> Option<u64> {
+    text.split_whitespace().next()?.parse().ok()
 }
 
 /// Resident memory of a process, in bytes.
@@ -104,18 +94,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_with_brackets_and_spaces_are_read() {
-        let text = "7 (a) b (c) S 1 7 7 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 1 0 5 6 7";
-        let stat = parse_stat(text).unwrap();
-        assert_eq!(stat.name, "a) b (c");
-        assert!((stat.seconds - 3.0).abs() < 1e-9);
+    fn nanoseconds_on_the_processor_are_the_first_number() {
+        assert_eq!(parse_schedstat("104275 333 7\n"), Some(104_275));
+        assert_eq!(parse_schedstat(""), None);
     }
 
     #[test]
     fn this_process_is_read() {
         let watch = CpuWatch { database: Some(std::process::id()), service: None };
         let cpu = watch.read().unwrap();
-        assert!(cpu.client >= 0.0 && cpu.database >= cpu.client);
+        assert!(cpu.client > 0.0 && cpu.database >= cpu.client);
         assert!(resident_bytes(std::process::id()).unwrap() > 0);
     }
 }

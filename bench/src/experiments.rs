@@ -106,8 +106,9 @@ impl ExperimentName {
         use Subject::{Bare, ForUpdate, Hotrow, HotrowCallers, Optimistic, Plain};
         let all: Vec<Subject> = match self {
             Self::OneHot => Subject::value_variants().to_vec(),
-            Self::Zipf10k => vec![Plain, ForUpdate, Optimistic, Bare, Hotrow],
-            Self::Uniform100k => vec![Plain, Bare, Hotrow],
+            Self::Zipf10k => settings
+                .by_suite(vec![Plain, Hotrow], vec![Plain, ForUpdate, Optimistic, Bare, Hotrow]),
+            Self::Uniform100k => settings.by_suite(vec![Plain, Hotrow], vec![Plain, Bare, Hotrow]),
             Self::ThreeLines => vec![Plain, Hotrow],
             Self::Single => vec![Plain, HotrowCallers],
             Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => Vec::new(),

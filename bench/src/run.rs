@@ -13,9 +13,9 @@ use crate::progress::Progress;
 use crate::report::facts::{Machine, ServerFacts};
 use crate::report::{Report, bars, html, ratios, table};
 use crate::servers::mysql::MySql;
-use crate::servers::redis_server::{Fsync, RedisServer};
+use crate::servers::redis_server::Fsync;
 use crate::settings::{RunSettings, ServerMake};
-use crate::subjects::Subject;
+use crate::subjects::{Subject, ready_redis};
 use crate::workload::Workload;
 
 /// The form of `report.json`.
@@ -86,12 +86,7 @@ async fn empty_report(
     let with_redis =
         settings.subject.is_empty() || redis.iter().any(|s| settings.subject.contains(s));
     let redis_version = if all_subjects && with_redis {
-        let url = settings.redis_url.clone();
-        let asked = tokio::task::spawn_blocking(move || match url {
-            Some(url) => RedisServer::given(&url, Fsync::Always)?.version(),
-            None => RedisServer::start(Fsync::Always)?.version(),
-        });
-        Some(asked.await??)
+        Some(ready_redis(settings, Fsync::Always).await?.version()?)
     } else {
         None
     };

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::hotrow::{lanes, send_chunks};
 pub(crate) use self::http::{accepted_members, batch_of_orders, connect1};
 use self::plain::Locking;
+pub(crate) use self::redis_lua::ready as ready_redis;
 use crate::orders::Orders;
 use crate::outcome::{Failed, Outcome};
 use crate::servers::database::Database;

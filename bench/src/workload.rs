@@ -6,9 +6,6 @@
 use std::sync::Arc;
 
 use hotrow::domain::Sku;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
-use rand_distr::{Distribution, Zipf};
 
 use crate::outcome::Outcome;
 use crate::splitmix::scatter;
@@ -73,9 +70,20 @@ impl Workload {
 
     /// Zipf with exponent 1 over so many SKUs.
     pub(crate) fn zipf(skus: usize, seed: u64) -> Outcome<Self> {
-        let mut random = StdRng::seed_from_u64(seed);
-        let zipf = Zipf::new(skus as f64, 1.0)?;
-        let draws = (0..ZIPF_DRAWS).map(|_| zipf.sample(&mut random) as u32 - 1).collect();
+        // Up to each SKU, the sum of 1 + 1/2 + 1/3 + …; a draw falls into the step of its SKU.
+        let mut sum = 0.0;
+        let sums: Vec<f64> = (1..=skus)
+            .map(|rank| {
+                sum += 1.0 / rank as f64;
+                sum
+            })
+            .collect();
+        let draw = |number: u64| {
+            let share = scatter(scatter(number) ^ seed) as f64 / 2_f64.powi(64);
+            let index = sums.partition_point(|upper| *upper <= share * sum);
+            index.min(skus - 1) as u32
+        };
+        let draws = (0..ZIPF_DRAWS as u64).map(draw).collect();
         Self::new("zipf-10k", skus, Pick::Drawn(draws), seed)
     }
 

@@ -59,6 +59,7 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
         (Some(p99), Some(flush)) => format!("p99 {p99:.1} ms, a flush takes {flush:.1} ms"),
         (Some(_) | None, _) => String::new(),
     };
+    let touched = settings.by_suite("with 100,000 SKUs only: --suite standard", "").to_owned();
     let plain = format!("{} connections", settings.plain_connections);
     let outstanding = format!("{} orders outstanding", settings.outstanding);
     vec![
@@ -171,7 +172,7 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             AtMost(20.0),
             " MB more",
             report.median("million", "service", "grown_mb"),
-            String::new(),
+            touched,
         ),
     ]
 }

@@ -59,7 +59,7 @@ pub(super) fn bars(experiment: &Experiment, figure: &str) -> Outcome<Option<Stri
     let unit = first.unit.clone();
     let count = measured.len();
     let drawn = svg(60 + 26 * count as u32, |area| {
-        let rows = (0..count).into_segmented();
+        let rows = (0..count - 1).into_segmented();
         let mut chart = ChartBuilder::on(area)
             .margin(8)
             .x_label_area_size(36)
@@ -83,7 +83,8 @@ pub(super) fn bars(experiment: &Experiment, figure: &str) -> Outcome<Option<Stri
             .draw()?;
         for (place, (_, figure)) in measured.iter().enumerate() {
             let row = count - 1 - place;
-            let (low, high) = (SegmentValue::Exact(row), SegmentValue::Exact(row + 1));
+            let low = SegmentValue::Exact(row);
+            let high = if place == 0 { SegmentValue::Last } else { SegmentValue::Exact(row + 1) };
             let center = SegmentValue::CenterOf(row);
             let mut bar =
                 Rectangle::new([(0.0, low), (figure.median, high)], color(0).mix(0.55).filled());
@@ -115,7 +116,7 @@ pub(super) fn ratios(ratios: &[(String, f64)]) -> Outcome<Option<String>> {
             .margin(8)
             .x_label_area_size(36)
             .y_label_area_size(210)
-            .build_cartesian_2d((least..most).log_scale(), (0..count).into_segmented())?;
+            .build_cartesian_2d((least..most).log_scale(), (0..count - 1).into_segmented())?;
         let name = |row: &SegmentValue<usize>| match row {
             SegmentValue::CenterOf(row) if *row < count => ratios[count - 1 - row].0.clone(),
             SegmentValue::CenterOf(_) | SegmentValue::Exact(_) | SegmentValue::Last => {

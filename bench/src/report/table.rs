@@ -2,12 +2,16 @@
 
 use std::fmt::Write;
 
+use clap::ValueEnum;
+
 use super::{Report, Series};
+use crate::subjects::Subject;
 
 /// Tables in Markdown: they read well as they are.
 pub(crate) fn text(report: &Report) -> String {
     let mut text = String::new();
     head(report, &mut text);
+    summary(report, &mut text);
     for experiment in &report.experiments {
         line(&mut text, &format!("\n### {}: {}\n", experiment.name, experiment.title));
         line(
@@ -78,6 +82,42 @@ fn head(report: &Report, text: &mut String) {
     );
 }
 
+/// Experiments that compare subjects by how many orders they accept a second.
+const CONTESTS: [&str; 4] = ["one-hot", "zipf-10k", "uniform-100k", "three-lines"];
+
+/// Accepted orders a second: a row for each subject, a column for each contest, with hotrow's ratio.
+fn summary(report: &Report, text: &mut String) {
+    let measured = |name: &&str| report.experiments.iter().any(|found| found.name == **name);
+    let contests: Vec<&str> = CONTESTS.into_iter().filter(|name| measured(&name)).collect();
+    if contests.is_empty() {
+        return;
+    }
+    line(text, "\n### Accepted orders a second, and how many times as many hotrow accepts\n");
+    line(text, &format!("| | {} |", contests.join(" | ")));
+    line(text, &format!("| --- |{}", " ---: |".repeat(contests.len())));
+    for subject in Subject::value_variants() {
+        let cells: Vec<String> =
+            contests.iter().map(|contest| cell(report, contest, *subject)).collect();
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            line(text, &format!("| {} | {} |", subject.name(), cells.join(" | ")));
+        }
+    }
+}
+
+fn cell(report: &Report, contest: &str, subject: Subject) -> String {
+    let Some(rate) = report.median(contest, subject.name(), "orders_per_s") else {
+        return String::new();
+    };
+    let ratio = report
+        .ratios
+        .iter()
+        .find(|ratio| ratio.experiment == contest && ratio.below == subject.name());
+    match ratio {
+        Some(ratio) => format!("{} ({}x)", number(rate), number(ratio.value)),
+        None => number(rate),
+    }
+}
+
 fn figures(series: &Series) -> String {
     let shown = series.figures.iter().map(|figure| {
         let range = if figure.rounds.len() > 1 {
@@ -144,6 +184,23 @@ pub(crate) fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_summary_has_what_was_measured() {
+        let report = crate::report::ratios::tests::report(&[
+            ("one-hot", "hotrow", "orders_per_s", 120_000.0),
+            ("one-hot", "plain", "orders_per_s", 1_000.0),
+            ("uniform-100k", "hotrow", "orders_per_s", 50_000.0),
+        ]);
+        let text = text(&report);
+        for row in [
+            "| | one-hot | uniform-100k |",
+            "| plain | 1,000 (120x) |  |",
+            "| hotrow | 120,000 | 50,000 |",
+        ] {
+            assert!(text.contains(row), "{row} is missing in\n{text}");
+        }
+    }
 
     #[test]
     fn numbers_read_easily() {

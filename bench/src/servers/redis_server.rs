@@ -1,11 +1,13 @@
 //! The Redis of the Redis subjects: one of our own for each run, or one that is given.
 
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hotrow::embedded::fetch_redis;
 use redis::{Client, Connection};
-use tempfile::TempDir;
 
 use crate::outcome::Outcome;
 
@@ -30,27 +32,44 @@ pub(crate) struct RedisServer {
 
 struct Own {
     process: Child,
-    _room: TempDir,
+    /// For the append-only file, on the disk of the reports, where MySQL has its data, too; and for the
+    /// socket, whose path must be short.
+    _rooms: [Room; 2],
+}
+
+/// A directory that only this user may enter, and that is removed again.
+struct Room(PathBuf);
+
+impl Room {
+    fn new(parent: &Path) -> Outcome<Self> {
+        let path = parent.join(format!("hotrow-bench-redis-{}", std::process::id()));
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .map_err(|error| format!("cannot create {}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // What is left over is in nobody's way but on the disk.
+        let _removed = fs::remove_dir_all(&self.0);
+    }
 }
 
 impl RedisServer {
-    /// A new server with an append-only file, on a socket in a directory of its own. Snapshots and
+    /// A new server whose append-only file is in a directory of its own in `out`. Snapshots and
     /// rewrites of the file are off, which favours Redis. Blocks for milliseconds; for longer when the
-    /// program has to be fetched first.
-    pub(crate) fn start(fsync: Fsync) -> Outcome<Self> {
-        let room = tempfile::tempdir()?;
-        let socket = room.path().join("redis.sock");
+    /// program has to be fetched first. One at a time.
+    pub(crate) fn start(out: &Path, fsync: Fsync) -> Outcome<Self> {
+        let (data, socket) = (Room::new(out)?, Room::new(&std::env::temp_dir())?);
+        let path = socket.0.join("redis.sock");
         let mut command = match on_path() {
             Some(program) => Command::new(program),
             None => fetch_redis()?.command(),
         };
-        command
-            .arg("--port")
-            .arg("0")
-            .arg("--unixsocket")
-            .arg(&socket)
-            .arg("--dir")
-            .arg(room.path());
+        command.arg("--port").arg("0").arg("--unixsocket").arg(&path).arg("--dir").arg(&data.0);
         command.args(["--save", "", "--auto-aof-rewrite-percentage", "0", "--appendonly", "yes"]);
         command.args([
             "--appendfsync",
@@ -61,8 +80,8 @@ impl RedisServer {
         ]);
         let process =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let client = Client::open(format!("redis+unix://{}", socket.display()))?;
-        let server = Self { client, own: Some(Own { process, _room: room }) };
+        let client = Client::open(format!("redis+unix://{}", path.display()))?;
+        let server = Self { client, own: Some(Own { process, _rooms: [data, socket] }) };
         let started = Instant::now();
         while let Err(error) = server.client.get_connection() {
             if started.elapsed() > START_LIMIT {
@@ -129,7 +148,7 @@ impl Drop for Own {
     }
 }
 
-fn on_path() -> Option<std::path::PathBuf> {
+fn on_path() -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join("redis-server")).find(|file| file.is_file())
 }

@@ -11,6 +11,7 @@ use crate::cpu::CpuWatch;
 use crate::orders::Orders;
 use crate::outcome::Outcome;
 use crate::servers::redis_server::{Fsync, RedisServer};
+use crate::settings::RunSettings;
 use crate::turn::{Tally, Turn, Window};
 
 /// 1: taken; 2: an earlier try had taken it; 0: too little. Two writes on the usual way.
@@ -22,12 +23,7 @@ redis.call('DEL', KEYS[2])
 return 0";
 
 pub(super) async fn play(stage: &Stage<'_>, fsync: Fsync) -> Outcome<Window> {
-    let url = stage.settings.redis_url.clone();
-    let server = tokio::task::spawn_blocking(move || match url {
-        Some(url) => RedisServer::given(&url, fsync),
-        None => RedisServer::start(fsync),
-    });
-    let server = Arc::new(server.await??);
+    let server = Arc::new(ready(stage.settings, fsync).await?);
     let orders = &stage.orders;
     if orders.picks(0).as_slice().len() != 1 {
         return Err("the Redis subjects take one SKU an order".into());
@@ -48,6 +44,16 @@ pub(super) async fn play(stage: &Stage<'_>, fsync: Fsync) -> Outcome<Window> {
     audit(&mut server.connect()?, orders, stage.turn.tally())?;
     server.clear()?;
     window
+}
+
+/// The Redis of one run: the one that is given, else a new one.
+pub(crate) async fn ready(settings: &RunSettings, fsync: Fsync) -> Outcome<RedisServer> {
+    let (url, out) = (settings.redis_url.clone(), std::path::absolute(&settings.out)?);
+    let server = tokio::task::spawn_blocking(move || match url {
+        Some(url) => RedisServer::given(&url, fsync),
+        None => RedisServer::start(&out, fsync),
+    });
+    server.await?
 }
 
 fn open(connection: &mut Connection, orders: &Orders) -> Outcome<()> {
