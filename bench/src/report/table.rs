@@ -88,7 +88,7 @@ const CONTESTS: [&str; 4] = ["one-hot", "zipf-10k", "uniform-100k", "three-lines
 /// Accepted orders a second: a row for each subject, a column for each contest, with hotrow's ratio.
 fn summary(report: &Report, text: &mut String) {
     let measured = |name: &&str| report.experiments.iter().any(|found| found.name == **name);
-    let contests: Vec<&str> = CONTESTS.into_iter().filter(|name| measured(&name)).collect();
+    let contests: Vec<&str> = CONTESTS.into_iter().filter(measured).collect();
     if contests.is_empty() {
         return;
     }
