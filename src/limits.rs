@@ -34,8 +34,9 @@ pub const FLUSH_ROWS_MAX: usize = 4_096;
 pub const LANE_TURN_ORDERS_MAX: usize = 512;
 /// A lane without traffic is forgotten after one to two times this, in milliseconds.
 pub const LANE_REST_MS: u64 = 1_000;
-/// Flushes of one lane in the air: one that executes, one that commits.
-pub const LANE_FLIGHTS_MAX: usize = 2;
+/// Flushes of one lane in the air: one that commits, one that executes, and, when a full one waits
+/// behind these, one that writes its ledger rows ahead.
+pub const LANE_FLIGHTS_MAX: usize = 3;
 /// Attempts after which an order's lanes are flushed apart from all others.
 pub const ATTEMPTS_BEFORE_APART: u32 = 2;
 /// Attempts after which an order is flushed alone.

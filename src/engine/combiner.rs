@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use super::flight::{Flight, Stage};
 use super::lane::{LaneIx, Lanes};
 use super::plan::{FlushId, Plan};
-use super::planner::{Draft, draft};
+use super::planner::{Draft, draft, draft_ahead};
 use super::queue::{Arrival, Queue};
 use crate::domain::{Sku, Verdict};
 use crate::limits::{ATTEMPTS_BEFORE_APART, LANE_REST_MS, OUTAGE_GRACE_MS};
@@ -21,6 +21,8 @@ use crate::limits::{ATTEMPTS_BEFORE_APART, LANE_REST_MS, OUTAGE_GRACE_MS};
 pub struct Policy {
     /// Operations that may wait in one lane.
     pub lane_depth_max: usize,
+    /// Operations merged into one flush, at most.
+    pub flush_orders_max: usize,
     /// Flushes that may be in the air.
     pub flights_max: usize,
     /// How long an operation may take, in milliseconds.
@@ -32,6 +34,10 @@ pub struct Policy {
 pub enum Action<T> {
     /// Execute the plan up to its commit; report by [`Combiner::executed`].
     Execute(Arc<Plan>),
+    /// Write the ledger rows of the plan and no more; report by [`Combiner::prepared`].
+    Prepare(Arc<Plan>),
+    /// Execute the rest of what was prepared; report by [`Combiner::executed`].
+    Finish(Arc<Plan>),
     /// Commit what was executed; report by [`Combiner::committed`].
     Commit(FlushId),
     /// Undo what was executed; report by [`Combiner::rolled_back`].
@@ -68,6 +74,8 @@ pub struct Combiner<T> {
     lanes: Lanes,
     queue: Queue<T>,
     ring: VecDeque<LaneIx>,
+    /// Lanes that may have a full flush waiting behind one that executes.
+    crowded: VecDeque<LaneIx>,
     flights: FxHashMap<FlushId, Flight<T>>,
     apart_flights: usize,
     next_flush: FlushId,
@@ -96,6 +104,7 @@ impl<T> Combiner<T> {
             lanes: Lanes::new(),
             queue: Queue::new(),
             ring: VecDeque::new(),
+            crowded: VecDeque::new(),
             flights: FxHashMap::default(),
             apart_flights: 0,
             next_flush: first_flush,
@@ -128,8 +137,10 @@ impl<T> Combiner<T> {
         if now_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now_ms + LANE_REST_MS;
             self.lanes.sweep();
-            if self.ring.is_empty() {
-                self.ring = VecDeque::new();
+            for ring in [&mut self.ring, &mut self.crowded] {
+                if ring.is_empty() {
+                    *ring = VecDeque::new();
+                }
             }
         }
         given_up.len()
@@ -202,6 +213,9 @@ impl<T> Combiner<T> {
         while let Some(draft) = self.next_draft() {
             self.launch(draft);
         }
+        while let Some(draft) = self.next_draft_ahead() {
+            self.launch(draft);
+        }
         if !self.answers.is_empty() {
             self.actions.push(Action::Answer(std::mem::take(&mut self.answers)));
         }
@@ -228,14 +242,38 @@ impl<T> Combiner<T> {
         }
     }
 
-    fn next_draft(&mut self) -> Option<Draft<T>> {
+    fn may_launch(&self) -> bool {
         let busy = self.flights.len() + usize::from(self.probing);
-        if self.outage.is_some() || busy >= self.policy.flights_max || self.ring.is_empty() {
+        self.outage.is_none() && busy < self.policy.flights_max
+    }
+
+    fn next_draft(&mut self) -> Option<Draft<T>> {
+        if !self.may_launch() || self.ring.is_empty() {
             return None;
         }
         // Orders that have to be flushed apart may wait long for a row; leave room for the others.
         let apart_allowed = self.apart_flights < self.policy.flights_max.div_ceil(2);
-        draft(&mut self.ring, &mut self.lanes, &mut self.queue, apart_allowed)
+        let orders_max = self.policy.flush_orders_max;
+        draft(&mut self.ring, &mut self.lanes, &mut self.queue, orders_max, apart_allowed)
+    }
+
+    /// A full flush of one lane, to be prepared while the one before it executes.
+    fn next_draft_ahead(&mut self) -> Option<Draft<T>> {
+        while self.may_launch() {
+            let ix = self.crowded.pop_front()?;
+            let lane = self.lanes.get_mut(ix);
+            lane.in_crowd = false;
+            let Some(before) = lane.flights.last().map(|id| &self.flights[id]) else { continue };
+            let orders_max = self.policy.flush_orders_max;
+            if lane.is_crowded(orders_max) && before.can_be_followed() {
+                let (lanes, queue) = (&mut self.lanes, &mut self.queue);
+                let draft = draft_ahead(ix, &before.plan, lanes, queue, orders_max);
+                if draft.is_some() {
+                    return draft;
+                }
+            }
+        }
+        None
     }
 
     fn launch(&mut self, draft: Draft<T>) {
@@ -246,10 +284,10 @@ impl<T> Combiner<T> {
         let mut distinct = Vec::with_capacity(lanes.len());
         for ix in lanes {
             let lane = self.lanes.get_mut(ix);
-            if lane.closed_by == Some(id) {
+            if lane.flights.last() == Some(&id) {
                 continue;
             }
-            lane.closed_by = Some(id);
+            lane.closed_by.get_or_insert(id);
             for &flight in &lane.flights {
                 if !before.contains(&flight) {
                     before.push(flight);
@@ -258,12 +296,20 @@ impl<T> Combiner<T> {
             lane.flights.push(id);
             distinct.push(ix);
         }
+        for &ix in &distinct {
+            self.crowd(ix);
+        }
         let apart = members.first().is_some_and(|first| first.attempts >= ATTEMPTS_BEFORE_APART);
         self.apart_flights += usize::from(apart);
         let skus = distinct.len();
         let plan = Arc::new(Plan { id, mode, resolving: false, skus, operations });
-        self.actions.push(Action::Execute(Arc::clone(&plan)));
-        let stage = Stage::Executing;
+        let stage = if before.iter().all(|other| self.flights[other].is_executed()) {
+            self.actions.push(Action::Execute(Arc::clone(&plan)));
+            Stage::Executing
+        } else {
+            self.actions.push(Action::Prepare(Arc::clone(&plan)));
+            Stage::Preparing
+        };
         let flight =
             Flight { plan, members, lanes: distinct, before, apart, unanswered: None, stage };
         self.flights.insert(id, flight);

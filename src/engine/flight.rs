@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::lane::LaneIx;
 use super::outcome::{Left, Verdicts};
-use super::plan::{FlushId, Plan};
+use super::plan::{FlushId, Mode, Plan};
 use super::queue::Member;
 
 /// A flush in the air.
@@ -27,6 +27,12 @@ pub(super) struct Flight<T> {
 /// How far a flight is.
 #[derive(Debug)]
 pub(super) enum Stage {
+    /// A connection writes the ledger rows, ahead of the flush before it.
+    Preparing,
+    /// The same, but a flush before it came to nothing, so that it has to be undone.
+    PreparingDoomed,
+    /// The ledger rows are written; waits until the flushes before it have changed the stock rows.
+    Prepared,
     /// A connection executes the plan.
     Executing,
     /// The same, but a flush before it came to nothing, so that it has to be undone.
@@ -55,12 +61,28 @@ impl<T> Flight<T> {
     /// before anything that arrived later.
     pub(super) fn keeps_lanes_closed(&self) -> bool {
         match self.stage {
-            Stage::Executing
+            Stage::Preparing
+            | Stage::PreparingDoomed
+            | Stage::Prepared
+            | Stage::Executing
             | Stage::ExecutingDoomed
             | Stage::RollingBack
             | Stage::Unresolved { .. } => true,
             Stage::Holding(_) | Stage::Committing(_) => self.plan.resolving,
         }
+    }
+
+    /// True once its stock rows are changed, so that what is executed next comes after it.
+    pub(super) fn is_executed(&self) -> bool {
+        matches!(self.stage, Stage::Holding(_) | Stage::Committing(_))
+    }
+
+    /// True while the next flush of its lane may be prepared beside it: should it fail, what it carries
+    /// goes first again.
+    pub(super) fn can_be_followed(&self) -> bool {
+        matches!(self.stage, Stage::Executing)
+            && matches!(self.plan.mode, Mode::Merged)
+            && !self.plan.resolving
     }
 
     /// When the last of the members has waited long enough.

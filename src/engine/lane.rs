@@ -26,6 +26,8 @@ pub(super) struct Lane {
     pub closed_by: Option<FlushId>,
     /// True while the lane stands in the ring of lanes that may give to the next plan.
     pub in_ring: bool,
+    /// True while it stands among the lanes that may have a full flush waiting.
+    pub in_crowd: bool,
     /// What the newest flush left. A hint for the choice of mode, never an answer.
     pub left: Option<i64>,
     pub flushed_orders: u64,
@@ -40,8 +42,15 @@ impl Lane {
         self.closed_by.is_none() && self.flights.len() < LANE_FLIGHTS_MAX && !self.queue.is_empty()
     }
 
+    /// True when a full flush waits behind one that keeps the lane closed, and there is room in the air.
+    pub(super) fn is_crowded(&self, orders_max: usize) -> bool {
+        self.closed_by.is_some()
+            && self.flights.len() < LANE_FLIGHTS_MAX
+            && self.queue.len() >= orders_max
+    }
+
     fn idle(&self) -> bool {
-        self.queue.is_empty() && self.flights.is_empty() && !self.in_ring
+        self.queue.is_empty() && self.flights.is_empty() && !self.in_ring && !self.in_crowd
     }
 }
 
@@ -78,6 +87,7 @@ impl Lanes {
             flights: Vec::new(),
             closed_by: None,
             in_ring: false,
+            in_crowd: false,
             left: None,
             flushed_orders: 0,
             flushes: 0,

@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 
+use rustc_hash::FxHashSet;
+
 use super::lane::{Lane, LaneIx, Lanes};
-use super::plan::Mode;
-use super::queue::{Member, Queue};
-use crate::domain::Operation;
+use super::plan::{Mode, Plan};
+use super::queue::{Member, Queue, Waiting};
+use crate::domain::{Operation, OrderId};
 use crate::limits::{
-    ATTEMPTS_BEFORE_ALONE, ATTEMPTS_BEFORE_APART, FLUSH_ORDERS_MAX, FLUSH_ROWS_MAX,
-    LANE_TURN_ORDERS_MAX,
+    ATTEMPTS_BEFORE_ALONE, ATTEMPTS_BEFORE_APART, FLUSH_ROWS_MAX, LANE_TURN_ORDERS_MAX,
 };
 
 /// With whom an operation may share a flush. Failed attempts make it lonelier, so that what ails one
@@ -45,21 +46,10 @@ pub(super) fn draft<T>(
     ring: &mut VecDeque<LaneIx>,
     lanes: &mut Lanes,
     queue: &mut Queue<T>,
+    orders_max: usize,
     apart_allowed: bool,
 ) -> Option<Draft<T>> {
-    let mut drafting = Drafting {
-        lanes,
-        queue,
-        company: None,
-        rows: 0,
-        draft: Draft {
-            mode: Mode::Merged,
-            operations: Vec::new(),
-            members: Vec::new(),
-            lanes: Vec::new(),
-        },
-        reopened: Vec::new(),
-    };
+    let mut drafting = Drafting::new(lanes, queue, orders_max);
     // Lanes in a row that gave nothing: when all have, the plan is as full as it gets.
     let mut idle_turns = 0;
     while idle_turns < ring.len() && !drafting.full() {
@@ -83,13 +73,42 @@ pub(super) fn draft<T>(
             }
         }
     }
-    let draft = drafting.draft;
-    (!draft.operations.is_empty()).then_some(draft)
+    drafting.finish()
+}
+
+/// Takes a flush of orders from a lane whose flush before it still executes, if it is at least half
+/// full. It stops at whatever should not be written ahead: an order of several lanes, one that failed
+/// before, and an id of the flush before, which would wait for this one while this one waits for it.
+pub(super) fn draft_ahead<T>(
+    ix: LaneIx,
+    before: &Plan,
+    lanes: &mut Lanes,
+    queue: &mut Queue<T>,
+    orders_max: usize,
+) -> Option<Draft<T>> {
+    let known: FxHashSet<&OrderId> = before.operations.iter().map(Operation::id).collect();
+    let mut drafting = Drafting::new(lanes, queue, orders_max);
+    let may_go = |waiting: &Waiting<T>| {
+        let lanes = waiting.member.lanes.as_slice();
+        lanes.len() == 1
+            && drafting.company_of(waiting.member.attempts, lanes) == Company::Merged
+            && !known.contains(waiting.operation.id())
+    };
+    let heads = drafting.lanes.get(ix).queue.iter().take(orders_max);
+    let count = heads.take_while(|&&slot| drafting.queue.get(slot).is_some_and(may_go)).count();
+    if count < orders_max / 2 {
+        return None;
+    }
+    for _ in 0..count {
+        drafting.take_head(ix);
+    }
+    drafting.finish()
 }
 
 struct Drafting<'a, T> {
     lanes: &'a mut Lanes,
     queue: &'a mut Queue<T>,
+    orders_max: usize,
     company: Option<Company>,
     rows: usize,
     draft: Draft<T>,
@@ -103,13 +122,27 @@ struct Turn {
     more: bool,
 }
 
-impl<T> Drafting<'_, T> {
+impl<'a, T> Drafting<'a, T> {
+    fn new(lanes: &'a mut Lanes, queue: &'a mut Queue<T>, orders_max: usize) -> Self {
+        let draft = Draft {
+            mode: Mode::Merged,
+            operations: Vec::new(),
+            members: Vec::new(),
+            lanes: Vec::new(),
+        };
+        Self { lanes, queue, orders_max, company: None, rows: 0, draft, reopened: Vec::new() }
+    }
+
+    fn finish(self) -> Option<Draft<T>> {
+        (!self.draft.operations.is_empty()).then_some(self.draft)
+    }
+
     fn full(&self) -> bool {
         let taken = self.draft.operations.len();
         match self.company {
             None => false,
             Some(Company::Merged | Company::Deciding) => {
-                taken >= FLUSH_ORDERS_MAX || self.rows >= FLUSH_ROWS_MAX
+                taken >= self.orders_max || self.rows >= FLUSH_ROWS_MAX
             }
             // The lane had its turn.
             Some(Company::Apart | Company::Alone) => true,
@@ -140,7 +173,7 @@ impl<T> Drafting<'_, T> {
                 Some(current) => {
                     company == current
                         && taken < LANE_TURN_ORDERS_MAX
-                        && self.draft.operations.len() < FLUSH_ORDERS_MAX
+                        && self.draft.operations.len() < self.orders_max
                         && self.rows + width <= FLUSH_ROWS_MAX
                 }
             };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::engine::{CommitOutcome, Execution, FlushId, Plan};
+use crate::engine::{CommitOutcome, Execution, Failure, FlushId, Plan};
 use crate::store::mysql::{Abandoned, Address, FlushConnection, FlushTiming};
 
 /// An idle connection is used this often, well within the session's `wait_timeout`.
@@ -15,6 +15,8 @@ const KEEP_ALIVE_PAUSE: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 enum Task {
     Execute(Arc<Plan>),
+    Prepare(Arc<Plan>),
+    Finish(Arc<Plan>),
     Commit(FlushId),
     RollBack(FlushId),
     Probe,
@@ -23,6 +25,7 @@ enum Task {
 /// What a connection has done.
 #[derive(Debug)]
 pub(super) enum Done {
+    Prepared(FlushId, Result<(), Failure>),
     Executed(FlushId, Execution),
     Committed(FlushId, CommitOutcome),
     RolledBack(FlushId),
@@ -68,9 +71,23 @@ impl Crew {
     }
 
     pub(super) fn execute(&mut self, plan: Arc<Plan>) {
-        let connection = self.free.pop().expect("as many flights as connections");
-        self.carries.insert(plan.id, connection);
+        let connection = self.carry(plan.id);
         self.send(connection, Task::Execute(plan));
+    }
+
+    pub(super) fn prepare(&mut self, plan: Arc<Plan>) {
+        let connection = self.carry(plan.id);
+        self.send(connection, Task::Prepare(plan));
+    }
+
+    pub(super) fn finish(&self, plan: Arc<Plan>) {
+        self.send(self.carries[&plan.id], Task::Finish(plan));
+    }
+
+    fn carry(&mut self, flush: FlushId) -> usize {
+        let connection = self.free.pop().expect("as many flights as connections");
+        self.carries.insert(flush, connection);
+        connection
     }
 
     pub(super) fn commit(&self, flush: FlushId) {
@@ -108,8 +125,11 @@ impl Crew {
         self.open[report.connection] = report.open;
         match report.done {
             // The transaction goes on.
-            Done::Executed(_, Execution::Ready { .. }) => return,
-            Done::Executed(flush, _) | Done::Committed(flush, _) | Done::RolledBack(flush) => {
+            Done::Prepared(_, Ok(())) | Done::Executed(_, Execution::Ready { .. }) => return,
+            Done::Prepared(flush, Err(_))
+            | Done::Executed(flush, _)
+            | Done::Committed(flush, _)
+            | Done::RolledBack(flush) => {
                 self.carries.remove(&flush);
             }
             Done::Probed { .. } => {}
@@ -146,6 +166,8 @@ async fn work(
         };
         let done = match task {
             Task::Execute(plan) => Done::Executed(plan.id, connection.execute(&plan).await),
+            Task::Prepare(plan) => Done::Prepared(plan.id, connection.prepare(&plan).await),
+            Task::Finish(plan) => Done::Executed(plan.id, connection.finish(&plan).await),
             Task::Commit(flush) => Done::Committed(flush, connection.commit(flush).await),
             Task::RollBack(flush) => {
                 connection.roll_back().await;

@@ -14,6 +14,7 @@ use super::ticket::Reply;
 use super::{Courier, LaneReport, LanesConfig, Message, Shared};
 use crate::domain::Verdict;
 use crate::engine::{Action, Combiner, FlushId, LaneState, Policy};
+use crate::limits::FLUSH_ORDERS_MAX;
 use crate::store::mysql::Address;
 use crate::telemetry::metrics::ResolutionOutcome;
 
@@ -40,6 +41,7 @@ pub(super) fn start(
             runtime.block_on(async {
                 let policy = Policy {
                     lane_depth_max: config.lane_depth_max,
+                    flush_orders_max: FLUSH_ORDERS_MAX,
                     flights_max: config.connections,
                     order_deadline_ms: millis(config.order_deadline),
                 };
@@ -155,6 +157,7 @@ impl Engine {
         let now_ms = self.now_ms();
         self.tally.reported(&report.done);
         match report.done {
+            Done::Prepared(flush, outcome) => self.combiner.prepared(now_ms, flush, outcome),
             Done::Executed(flush, execution) => self.combiner.executed(now_ms, flush, execution),
             Done::Committed(flush, outcome) => self.combiner.committed(now_ms, flush, outcome),
             Done::RolledBack(flush) => self.combiner.rolled_back(now_ms, flush),
@@ -189,8 +192,16 @@ impl Engine {
                     self.tally.started(&plan);
                     self.crew.execute(plan);
                 }
+                Action::Prepare(plan) => {
+                    self.tally.started(&plan);
+                    self.crew.prepare(plan);
+                }
+                Action::Finish(plan) => {
+                    self.tally.goes_on(plan.id);
+                    self.crew.finish(plan);
+                }
                 Action::Commit(flush) => {
-                    self.tally.commits(flush);
+                    self.tally.goes_on(flush);
                     self.crew.commit(flush);
                 }
                 Action::RollBack(flush) => self.crew.roll_back(flush),

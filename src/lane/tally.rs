@@ -47,31 +47,34 @@ impl Tally {
         self.flights.insert(plan.id, flight);
     }
 
-    pub(super) fn commits(&mut self, flush: FlushId) {
+    /// The flush waited for others and takes its next step.
+    pub(super) fn goes_on(&mut self, flush: FlushId) {
         if let Some(flight) = self.flights.get_mut(&flush) {
             flight.since = Instant::now();
         }
     }
 
     pub(super) fn reported(&mut self, done: &Done) {
-        let &(Done::Executed(flush, _) | Done::Committed(flush, _) | Done::RolledBack(flush)) =
-            done
+        let &(Done::Prepared(flush, _)
+        | Done::Executed(flush, _)
+        | Done::Committed(flush, _)
+        | Done::RolledBack(flush)) = done
         else {
             return;
         };
         let Some(flight) = self.flights.get_mut(&flush) else { return };
         let elapsed = flight.since.elapsed();
         let outcome = match done {
-            Done::Executed(_, Execution::Ready { .. }) => {
-                flight.executed = elapsed;
+            Done::Prepared(_, Ok(())) | Done::Executed(_, Execution::Ready { .. }) => {
+                flight.executed += elapsed;
                 return;
             }
             Done::Executed(_, Execution::NothingToWrite { .. } | Execution::Landed) => {
-                flight.executed = elapsed;
+                flight.executed += elapsed;
                 FlushOutcome::NothingToWrite
             }
-            Done::Executed(_, Execution::Failed(failure)) => {
-                flight.executed = elapsed;
+            Done::Prepared(_, Err(failure)) | Done::Executed(_, Execution::Failed(failure)) => {
+                flight.executed += elapsed;
                 outcome_of(*failure)
             }
             Done::Committed(_, CommitOutcome::Committed) => FlushOutcome::Committed,
@@ -91,7 +94,8 @@ impl Tally {
                 | Done::Committed(_, CommitOutcome::Committed) => {
                     self.metrics.resolution(ResolutionOutcome::NotLanded);
                 }
-                Done::Executed(_, Execution::Ready { .. } | Execution::Failed(_))
+                Done::Prepared(..)
+                | Done::Executed(_, Execution::Ready { .. } | Execution::Failed(_))
                 | Done::Committed(_, CommitOutcome::NotCommitted | CommitOutcome::Unknown)
                 | Done::RolledBack(_)
                 | Done::Probed { .. } => {}

@@ -47,6 +47,8 @@ kinds! {
     NotCommitted,
     RolledBack,
     Probed,
+    PreparedAhead,
+    FailedPreparation,
     // Faults.
     ConnectFailed,
     ConnectionLostInExecution,

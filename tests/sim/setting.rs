@@ -84,6 +84,7 @@ impl Setting {
             engines: 1 + usize::from(rng.random_bool(0.4)),
             policy: Policy {
                 lane_depth_max: *pick(rng, &[2, 8, 1_000, 1_000, 1_000, 1_000]),
+                flush_orders_max: *pick(rng, &[1, 2, 4, 2_048]),
                 flights_max: rng.random_range(1..=4),
                 order_deadline_ms,
             },

@@ -37,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) plan: Option<Arc<Plan>>,
     /// True once everything is written and only the commit is missing.
     pub(crate) ready: bool,
+    /// True while it has written its ledger rows and waits to be told to go on.
+    pub(crate) paused: bool,
     /// True when nobody listens to it any more.
     pub(crate) abandoned: bool,
     pub(crate) waits_for: Option<Lock>,

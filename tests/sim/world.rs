@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use hotrow::domain::{Operation, Sku, Verdict};
-use hotrow::engine::{Combiner, CommitOutcome, Execution, FlushId, Plan};
+use hotrow::engine::{Combiner, CommitOutcome, Execution, Failure, FlushId, Plan};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -77,6 +77,8 @@ struct Flight {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    Preparing,
+    Prepared,
     Executing,
     Ready,
     Committing,
@@ -99,7 +101,9 @@ enum Event {
     Send { intent: usize },
     Pump { incarnation: usize },
     Tick { incarnation: usize },
-    Begin { incarnation: usize, plan: Arc<Plan> },
+    Begin { incarnation: usize, plan: Arc<Plan>, ahead: bool },
+    Prepared { incarnation: usize, flush: FlushId, outcome: Result<(), Failure> },
+    Finish { incarnation: usize, flush: FlushId },
     Step { session: SessionId },
     LockTimeout { session: SessionId, waits: u32 },
     Executed { incarnation: usize, flush: FlushId, execution: Execution },
@@ -275,7 +279,11 @@ impl World {
             Event::Send { intent } => self.send(intent),
             Event::Pump { incarnation } => self.pump(incarnation)?,
             Event::Tick { incarnation } => self.tick(incarnation)?,
-            Event::Begin { incarnation, plan } => self.begin(incarnation, plan),
+            Event::Begin { incarnation, plan, ahead } => self.begin(incarnation, plan, ahead),
+            Event::Prepared { incarnation, flush, outcome } => {
+                self.prepared(incarnation, flush, outcome);
+            }
+            Event::Finish { incarnation, flush } => self.finish(incarnation, flush),
             Event::Step { session } => self.step(session),
             Event::LockTimeout { session, waits } => self.lock_timeout(session, waits),
             Event::Executed { incarnation, flush, execution } => {

@@ -67,6 +67,15 @@ impl<T> Combiner<T> {
             lane.in_ring = true;
             self.ring.push_back(ix);
         }
+        self.crowd(ix);
+    }
+
+    pub(super) fn crowd(&mut self, ix: LaneIx) {
+        let lane = self.lanes.get_mut(ix);
+        if !lane.in_crowd && lane.is_crowded(self.policy.flush_orders_max) {
+            lane.in_crowd = true;
+            self.crowded.push_back(ix);
+        }
     }
 
     pub(super) fn expire(&mut self, now_ms: u64) {

@@ -5,12 +5,39 @@ use std::sync::Arc;
 use super::{Action, Combiner, Outage};
 use crate::domain::{NotExecuted, Verdict};
 use crate::engine::flight::{Flight, Outcome, Stage};
+use crate::engine::lane::LaneIx;
 use crate::engine::outcome::{CommitOutcome, Execution, Failure, Left, Verdicts};
 use crate::engine::plan::{FlushId, Mode, Plan};
 use crate::engine::queue::Waiting;
 use crate::limits::{ATTEMPTS_BEFORE_ALONE, RECONNECT_PAUSE_MS};
 
 impl<T> Combiner<T> {
+    /// A connection has written the ledger rows of a plan, or failed to.
+    ///
+    /// # Panics
+    /// When no flush of that name is being prepared.
+    pub fn prepared(&mut self, now_ms: u64, id: FlushId, outcome: Result<(), Failure>) {
+        if let Err(failure) = outcome {
+            self.note_failure(now_ms, failure);
+            return self.failed(now_ms, id, failure);
+        }
+        let flight = self.flights.get_mut(&id).expect("a prepared flush is in the air");
+        match flight.stage {
+            Stage::Preparing => {
+                flight.stage = Stage::Prepared;
+                self.proceed(id);
+            }
+            Stage::PreparingDoomed => self.undo(now_ms, id, true),
+            Stage::Prepared
+            | Stage::Executing
+            | Stage::ExecutingDoomed
+            | Stage::Holding(_)
+            | Stage::Committing(_)
+            | Stage::RollingBack
+            | Stage::Unresolved { .. } => panic!("flush {} was not being prepared", id.0),
+        }
+    }
+
     /// A connection has executed a plan, or failed to.
     ///
     /// # Panics
@@ -21,7 +48,10 @@ impl<T> Combiner<T> {
         let doomed = match flight.stage {
             Stage::Executing => false,
             Stage::ExecutingDoomed => true,
-            Stage::Holding(_)
+            Stage::Preparing
+            | Stage::PreparingDoomed
+            | Stage::Prepared
+            | Stage::Holding(_)
             | Stage::Committing(_)
             | Stage::RollingBack
             | Stage::Unresolved { .. } => panic!("flush {} was not executing", id.0),
@@ -42,10 +72,9 @@ impl<T> Combiner<T> {
             return self.undo(now_ms, id, outcome.commits);
         }
         flight.stage = Stage::Holding(outcome);
-        if !flight.plan.resolving {
-            self.open_lanes(id);
-        }
+        let followers = if flight.plan.resolving { Vec::new() } else { self.open_lanes(id) };
         self.proceed(id);
+        self.let_proceed(&followers);
     }
 
     /// The database could be used, or not.
@@ -69,18 +98,22 @@ impl<T> Combiner<T> {
 
     fn note_reachability(&mut self, now_ms: u64, execution: &Execution) {
         match execution {
-            Execution::Failed(Failure::Lost | Failure::NotWritable) => self.note_outage(now_ms),
+            Execution::Failed(failure) => self.note_failure(now_ms, *failure),
             Execution::Ready { .. } | Execution::NothingToWrite { .. } | Execution::Landed => {
                 self.outage = None;
             }
+        }
+    }
+
+    fn note_failure(&mut self, now_ms: u64, failure: Failure) {
+        match failure {
+            Failure::Lost | Failure::NotWritable => self.note_outage(now_ms),
             // The server answered, but not with a finished plan: no news.
-            Execution::Failed(
-                Failure::Duplicate
-                | Failure::Guard
-                | Failure::LockWait
-                | Failure::Conflict
-                | Failure::Statement,
-            ) => {}
+            Failure::Duplicate
+            | Failure::Guard
+            | Failure::LockWait
+            | Failure::Conflict
+            | Failure::Statement => {}
         }
     }
 
@@ -91,6 +124,8 @@ impl<T> Combiner<T> {
             flight.stage = Stage::Unresolved { retry_at_ms };
             return;
         }
+        self.doom_what_follows(now_ms, id);
+        let flight = self.flights.get_mut(&id).expect("a failed flush is in the air");
         let attempted = !matches!(failure, Failure::NotWritable);
         let was_alone =
             flight.members.len() == 1 && flight.members[0].attempts >= ATTEMPTS_BEFORE_ALONE;
@@ -145,21 +180,41 @@ impl<T> Combiner<T> {
         self.wait_again(now_ms, id);
     }
 
-    /// Lets the next flush of these lanes start.
-    pub(super) fn open_lanes(&mut self, id: FlushId) {
+    /// Lets the next flush of these lanes start. Returns those that were prepared for it.
+    fn open_lanes(&mut self, id: FlushId) -> Vec<FlushId> {
         let lanes = std::mem::take(&mut self.flights.get_mut(&id).expect("in the air").lanes);
+        let mut followers = Vec::new();
         for &ix in &lanes {
-            let lane = self.lanes.get_mut(ix);
-            if lane.closed_by == Some(id) {
-                lane.closed_by = None;
-            }
+            self.reopen(ix, id);
+            let lane = self.lanes.get(ix);
+            followers.extend(lane.closed_by.filter(|other| !followers.contains(other)));
             self.ready(ix);
         }
         self.flights.get_mut(&id).expect("in the air").lanes = lanes;
+        followers
     }
 
-    /// Commits or answers a flush that is executed, if nothing before it is open.
+    /// What this flush kept closed is closed by the next one that has to, or open.
+    fn reopen(&mut self, ix: LaneIx, id: FlushId) {
+        let lane = self.lanes.get_mut(ix);
+        if lane.closed_by == Some(id) {
+            let closes = |other: &&FlushId| self.flights[other].keeps_lanes_closed();
+            lane.closed_by =
+                lane.flights.iter().filter(|other| **other != id).find(closes).copied();
+        }
+    }
+
+    /// Takes a flush to its next step, if those before it let it.
     pub(super) fn proceed(&mut self, id: FlushId) {
+        let flight = &self.flights[&id];
+        if matches!(flight.stage, Stage::Prepared) {
+            if flight.before.iter().all(|other| self.flights[other].is_executed()) {
+                let flight = self.flights.get_mut(&id).expect("seen just now");
+                flight.stage = Stage::Executing;
+                self.actions.push(Action::Finish(Arc::clone(&flight.plan)));
+            }
+            return;
+        }
         let flight = self.flights.get_mut(&id).expect("a held flush is in the air");
         if !flight.before.is_empty() {
             return;
@@ -173,7 +228,10 @@ impl<T> Combiner<T> {
                 flight.stage = Stage::Committing(outcome);
                 self.answer(id);
             }
-            other @ (Stage::Executing
+            other @ (Stage::Preparing
+            | Stage::PreparingDoomed
+            | Stage::Prepared
+            | Stage::Executing
             | Stage::ExecutingDoomed
             | Stage::Committing(_)
             | Stage::RollingBack
@@ -259,10 +317,8 @@ impl<T> Combiner<T> {
         for &ix in &flight.lanes {
             let lane = self.lanes.get_mut(ix);
             lane.flights.retain(|&other| other != id);
-            if lane.closed_by == Some(id) {
-                let closes = |other: &&FlushId| self.flights[other].keeps_lanes_closed();
-                lane.closed_by = lane.flights.iter().find(closes).copied();
-            }
+            self.reopen(ix, id);
+            let lane = self.lanes.get(ix);
             for &other in &lane.flights {
                 if !after.contains(&other) {
                     after.push(other);
@@ -308,6 +364,11 @@ impl<T> Combiner<T> {
             }
             match std::mem::replace(&mut flight.stage, Stage::ExecutingDoomed) {
                 Stage::Executing | Stage::ExecutingDoomed => {}
+                Stage::Preparing | Stage::PreparingDoomed => {
+                    self.flights.get_mut(&other).expect("found in the air").stage =
+                        Stage::PreparingDoomed;
+                }
+                Stage::Prepared => self.undo(now_ms, other, true),
                 Stage::Holding(outcome) => self.undo(now_ms, other, outcome.commits),
                 Stage::RollingBack => flight.stage = Stage::RollingBack,
                 Stage::Committing(_) | Stage::Unresolved { .. } => {

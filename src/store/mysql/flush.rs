@@ -14,7 +14,7 @@ use super::abandoned::Abandoned;
 use super::address::Address;
 use super::connect::{Answers, Session, close, connect, run, run_to_error, text};
 use super::error::{commit_outcome_of, describe, failure_of, is_duplicate};
-use super::script::{Script, Step, accepted, lock_and_read, merged};
+use super::script::{Expected, Script, Step, accepted, finished, lock_and_read, merged, prepared};
 use super::statement as sql;
 use crate::domain::{OrderId, Sku, Timestamp};
 use crate::engine::{
@@ -63,32 +63,72 @@ impl FlushConnection {
 
     /// Executes a plan up to the point where it can be committed.
     pub async fn execute(&mut self, plan: &Plan) -> Execution {
-        let Some(mut session) = self.ready_session().await else {
+        let Some(session) = self.ready_session().await else {
             return Execution::Failed(Failure::Lost);
         };
-        let id = session.id;
-        let work = async {
-            let execution = match plan.mode {
-                Mode::Merged => execute_merged(&mut session, plan).await,
-                Mode::Deciding => execute_deciding(&mut session, plan).await,
-            };
-            (session, execution)
+        let work = async |session: &mut Session| match plan.mode {
+            Mode::Merged => execute_merged(session, plan).await,
+            Mode::Deciding => execute_deciding(session, plan).await,
         };
-        match tokio::time::timeout(self.timing.execute, work).await {
-            Ok((session, Ok(execution))) => {
+        self.in_time(session, plan.id, work).await.unwrap_or_else(Execution::Failed)
+    }
+
+    /// Writes the ledger rows of a merged plan, and none of its stock rows.
+    ///
+    /// # Errors
+    /// Why it could not; the transaction is over then.
+    pub async fn prepare(&mut self, plan: &Plan) -> Result<(), Failure> {
+        let Some(session) = self.ready_session().await else { return Err(Failure::Lost) };
+        let work = async |session: &mut Session| {
+            let script = prepared(session.flavor, plan);
+            write(session, script).await
+        };
+        match self.in_time(session, plan.id, work).await? {
+            Ok(_) => Ok(()),
+            Err(Missed::Counts | Missed::VersionTaken(_)) => {
+                self.roll_back().await;
+                Err(Failure::Statement)
+            }
+        }
+    }
+
+    /// Executes the rest of a plan that was prepared, up to the point where it can be committed.
+    pub async fn finish(&mut self, plan: &Plan) -> Execution {
+        let Some(session) = self.session.take() else { return Execution::Failed(Failure::Lost) };
+        let work = async |session: &mut Session| {
+            let script = finished(session.flavor, plan);
+            execute_script(session, plan, script).await
+        };
+        self.in_time(session, plan.id, work).await.unwrap_or_else(Execution::Failed)
+    }
+
+    /// Does one step of a flush. The session is kept only if the step went well and in time.
+    async fn in_time<T>(
+        &mut self,
+        mut session: Session,
+        flush: FlushId,
+        work: impl AsyncFnOnce(&mut Session) -> Result<T, sqlx::Error>,
+    ) -> Result<T, Failure> {
+        let id = session.id;
+        let working = async {
+            let outcome = work(&mut session).await;
+            (session, outcome)
+        };
+        match tokio::time::timeout(self.timing.execute, working).await {
+            Ok((session, Ok(outcome))) => {
                 self.session = Some(session);
-                execution
+                Ok(outcome)
             }
             Ok((session, Err(error))) => {
                 let failure = failure_of(&error);
-                report(plan.id, failure, &error);
+                report(flush, failure, &error);
                 self.give_up(session).await;
-                Execution::Failed(failure)
+                Err(failure)
             }
             Err(_) => {
                 self.abandoned.add(id);
-                warn!(flush = plan.id.0, "no answer to a flush in time; connection dropped");
-                Execution::Failed(Failure::Lost)
+                warn!(flush = flush.0, "no answer to a flush in time; connection dropped");
+                Err(Failure::Lost)
             }
         }
     }
@@ -231,11 +271,21 @@ async fn roll_back(session: &mut Session) -> Result<(), sqlx::Error> {
 
 async fn execute_merged(session: &mut Session, plan: &Plan) -> Result<Execution, sqlx::Error> {
     let script = merged(session.flavor, plan);
-    match write(session, script, &Step::ALL).await? {
-        Ok(written) => Ok(Execution::Ready {
-            verdicts: Verdicts::AllDone(written.recorded_at),
-            left: written.left,
-        }),
+    execute_script(session, plan, script).await
+}
+
+/// Runs a script that writes the whole of a plan, or the rest of it.
+async fn execute_script(
+    session: &mut Session,
+    plan: &Plan,
+    script: Script,
+) -> Result<Execution, sqlx::Error> {
+    match write(session, script).await? {
+        Ok(rows) => {
+            let written = Written::of(&rows)?;
+            let verdicts = Verdicts::AllDone(written.recorded_at);
+            Ok(Execution::Ready { verdicts, left: written.left })
+        }
         Err(missed) => miss(session, plan.id, missed, Failure::Guard).await,
     }
 }
@@ -255,8 +305,8 @@ async fn execute_deciding(session: &mut Session, plan: &Plan) -> Result<Executio
         return Ok(Execution::NothingToWrite { verdicts: Verdicts::Each(verdicts), left });
     }
     let script = accepted(session.flavor, plan, |index| decision.accepts(index));
-    let written = match write(session, script, &Step::ALL[1..]).await? {
-        Ok(written) => written,
+    let written = match write(session, script).await? {
+        Ok(rows) => Written::of(&rows)?,
         // The rows are locked and the sums are known to fit: what is missed is not ours to explain.
         Err(missed) => return miss(session, plan.id, missed, Failure::Statement).await,
     };
@@ -287,9 +337,21 @@ async fn miss(
     }))
 }
 
+/// What a flush reads back of what it has written.
 struct Written {
     recorded_at: Timestamp,
     left: Left,
+}
+
+impl Written {
+    fn of(rows: &[MySqlRow]) -> Result<Self, sqlx::Error> {
+        let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+        let left = rows.iter().map(|row| Ok((sku(row, 1)?, row.try_get(2)?)));
+        Ok(Self {
+            recorded_at: Timestamp::from_micros(first.try_get(0)?),
+            left: left.collect::<Result<_, sqlx::Error>>()?,
+        })
+    }
 }
 
 /// What a script did not write, though no statement is to blame.
@@ -300,39 +362,27 @@ enum Missed {
     VersionTaken(sqlx::Error),
 }
 
-/// Runs a writing script and compares every count with the plan.
+/// Runs a writing script, compares every count with what it has to be, and returns the rows read.
 async fn write(
     session: &mut Session,
     script: Script,
-    steps: &[Step],
-) -> Result<Result<Written, Missed>, sqlx::Error> {
+) -> Result<Result<Vec<MySqlRow>, Missed>, sqlx::Error> {
     let Answers { affected, rows, error } =
         run_to_error(&mut session.connection, script.text).await;
-    let count = |step: Step| {
-        let place = steps.iter().position(|&other| other == step)?;
-        affected.get(place).copied()
+    let as_planned = |(count, expected): (&u64, &Expected)| {
+        expected.affects.is_none_or(|affects| affects == *count)
     };
-    if let Some(error) = error {
-        // A stock row that was passed over has the version that it had, which is recorded already:
-        // the error is that of the next statement, the reason is the guard.
-        return match count(Step::Stock) {
-            Some(updated) if updated != script.skus => Ok(Err(Missed::Counts)),
-            Some(_) if is_duplicate(&error) => Ok(Err(Missed::VersionTaken(error))),
-            Some(_) | None => Err(error),
-        };
-    }
-    let whole = count(Step::Movements) == Some(script.movements)
-        && count(Step::Stock) == Some(script.skus)
-        && count(Step::Versions) == Some(script.skus);
-    if !whole {
+    if !affected.iter().zip(&script.steps).all(as_planned) {
+        // Also when there is an error: a stock row that was passed over has the version that it had,
+        // which is recorded already, so the reason is the guard.
         return Ok(Err(Missed::Counts));
     }
-    let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    let left = rows.iter().map(|row| Ok((sku(row, 1)?, row.try_get(2)?)));
-    Ok(Ok(Written {
-        recorded_at: Timestamp::from_micros(first.try_get(0)?),
-        left: left.collect::<Result<_, sqlx::Error>>()?,
-    }))
+    let Some(error) = error else { return Ok(Ok(rows)) };
+    let failed = script.steps.get(affected.len()).map(|expected| expected.step);
+    if failed == Some(Step::Versions) && is_duplicate(&error) {
+        return Ok(Err(Missed::VersionTaken(error)));
+    }
+    Err(error)
 }
 
 /// Sorts out the rows of the two reads of [`lock_and_read`] by their width.

@@ -4,23 +4,29 @@ use super::flavor::Flavor;
 use super::statement as sql;
 use super::statement::{write_id, write_int, write_rows, write_text};
 use crate::domain::{Operation, OrderId, Sku};
-use crate::engine::{Plan, SkuTotal};
+use crate::engine::{FlushId, Plan, SkuTotal};
 use crate::limits::AVAILABLE_MAX;
 
 /// Of this many SKUs at most a flush reads what it leaves, as a hint for the next.
 const LEFT_SKUS_MAX: usize = 8;
 
 /// A text of several statements, and what their answers have to be.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Script {
     pub text: String,
-    /// Ledger rows that have to be inserted.
-    pub movements: u64,
-    /// Stock rows that have to be updated, and versions recorded.
-    pub skus: u64,
+    /// One for each statement.
+    pub steps: Vec<Expected>,
 }
 
-/// Which statement of a writing script an answer belongs to, by its place.
+/// A statement of a writing script.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    pub step: Step,
+    /// Rows that it has to affect; `None` where nothing follows from it.
+    pub affects: Option<u64>,
+}
+
+/// Which statement of a writing script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Begin,
@@ -30,54 +36,74 @@ pub(super) enum Step {
     Written,
 }
 
-impl Step {
-    /// The steps of a script that begins its own transaction, in order. One that continues an open
-    /// transaction starts at `Movements`.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Begin, Self::Movements, Self::Stock, Self::Versions, Self::Written];
+impl Script {
+    fn begin(operations: usize) -> Self {
+        let mut script =
+            Self { text: String::with_capacity(512 + operations * 64), steps: Vec::new() };
+        script.add(Step::Begin, None, |text| text.push_str("BEGIN"));
+        script
+    }
+
+    fn add(&mut self, step: Step, affects: Option<u64>, write: impl FnOnce(&mut String)) {
+        if !self.text.is_empty() {
+            self.text.push_str(";\n");
+        }
+        write(&mut self.text);
+        self.steps.push(Expected { step, affects });
+    }
+
+    fn add_movements(&mut self, flavor: Flavor, flush: FlushId, operations: &[&Operation]) {
+        let rows = operations.iter().map(|operation| operation.width() as u64).sum();
+        self.add(Step::Movements, Some(rows), |text| {
+            write_movements(text, flavor, flush.0, operations);
+        });
+    }
+
+    /// Everything that needs the stock rows, and what the flush has to tell.
+    fn add_stock(
+        &mut self,
+        flavor: Flavor,
+        flush: FlushId,
+        first: &Operation,
+        totals: &[SkuTotal],
+    ) {
+        let skus = Some(totals.len() as u64);
+        self.add(Step::Stock, skus, |text| write_stock(text, flavor, totals));
+        self.add(Step::Versions, skus, |text| write_versions(text, flavor, flush.0, totals));
+        self.add(Step::Written, None, |text| write_read_back(text, first, totals));
+    }
 }
 
 /// Everything a plan writes, in a transaction of its own: ledger rows first, hot rows last.
 pub(super) fn merged(flavor: Flavor, plan: &Plan) -> Script {
-    let mut script = String::with_capacity(256 + plan.operations.len() * 64);
-    script.push_str("BEGIN;\n");
-    write_changes(flavor, plan, |_| true, script)
+    let mut script = prepared(flavor, plan);
+    script.add_stock(flavor, plan.id, &plan.operations[0], &plan.totals(|_| true));
+    script
+}
+
+/// The first part of [`merged`]: the ledger rows.
+pub(super) fn prepared(flavor: Flavor, plan: &Plan) -> Script {
+    let mut script = Script::begin(plan.operations.len());
+    script.add_movements(flavor, plan.id, &plan.operations.iter().collect::<Vec<_>>());
+    script
+}
+
+/// The second part of [`merged`]: the stock rows.
+pub(super) fn finished(flavor: Flavor, plan: &Plan) -> Script {
+    let mut script = Script::default();
+    script.add_stock(flavor, plan.id, &plan.operations[0], &plan.totals(|_| true));
+    script
 }
 
 /// What the accepted operations of a plan write, in the transaction that is open.
 pub(super) fn accepted(flavor: Flavor, plan: &Plan, accepts: impl Fn(usize) -> bool) -> Script {
-    write_changes(flavor, plan, accepts, String::new())
-}
-
-fn write_changes(
-    flavor: Flavor,
-    plan: &Plan,
-    accepts: impl Fn(usize) -> bool,
-    mut script: String,
-) -> Script {
-    let operations: Vec<&Operation> = plan
-        .operations
-        .iter()
-        .enumerate()
-        .filter(|(index, _)| accepts(*index))
-        .map(|(_, operation)| operation)
-        .collect();
-    let totals = plan.totals(&accepts);
-    let flush = plan.id.0;
-    write_movements(&mut script, flavor, flush, &operations);
-    script.push_str(";\n");
-    write_stock(&mut script, flavor, &totals);
-    script.push_str(";\n");
-    write_versions(&mut script, flavor, flush, &totals);
-    script.push_str(";\n");
-    if let Some(first) = operations.first() {
-        write_read_back(&mut script, first, &totals);
-    }
-    Script {
-        text: script,
-        movements: operations.iter().map(|operation| operation.width() as u64).sum(),
-        skus: totals.len() as u64,
-    }
+    let all = plan.operations.iter().enumerate();
+    let operations: Vec<&Operation> =
+        all.filter(|(index, _)| accepts(*index)).map(|(_, operation)| operation).collect();
+    let mut script = Script::default();
+    script.add_movements(flavor, plan.id, &operations);
+    script.add_stock(flavor, plan.id, operations[0], &plan.totals(&accepts));
+    script
 }
 
 /// Begins a transaction, locks the stock rows of a plan, and reads what is known of its ids.
@@ -105,7 +131,15 @@ fn write_movements(script: &mut String, flavor: Flavor, flush: u64, operations: 
     let single_takes = operations
         .iter()
         .all(|operation| matches!(operation, Operation::Take(order) if order.lines().len() == 1));
-    if single_takes {
+    if let (true, [operation]) = (single_takes, operations) {
+        let change = operation.change(0);
+        sql::INSERT_TAKE_ONE.write(script, |hole, script| match hole {
+            "order_id" => write_id(script, operation.id().as_str()),
+            "sku" => write_id(script, change.sku.as_str()),
+            "delta" => write_int(script, change.delta),
+            _ => write_int(script, flush),
+        });
+    } else if single_takes {
         sql::INSERT_TAKES.write(script, |hole, script| match hole {
             "flush_id" => write_int(script, flush),
             _ => write_rows(script, flavor, operations, |script, operation| {

@@ -15,6 +15,7 @@ use crate::plant::Plant;
 #[derive(Debug)]
 pub(super) enum Todo {
     Insert(Row),
+    Pause,
     LockStock(Sku),
     GuardedUpdate,
     Decide,
@@ -25,6 +26,8 @@ pub(super) enum Todo {
 pub(crate) enum Progress {
     More,
     Blocked,
+    /// The ledger rows are written.
+    Prepared,
     /// Everything before the commit is done, or the transaction has failed and is over.
     Finished(Execution),
 }
@@ -35,13 +38,15 @@ enum Taking {
 }
 
 impl Store {
-    /// A flush begins.
-    pub(crate) fn begin(&mut self, plan: Arc<Plan>, at: Timestamp) -> SessionId {
+    /// A flush begins. With `ahead` it pauses after its ledger rows.
+    pub(crate) fn begin(&mut self, plan: Arc<Plan>, at: Timestamp, ahead: bool) -> SessionId {
         let skus = plan.totals(|_| true).into_iter().map(|total| Todo::LockStock(total.sku));
         let todo: VecDeque<Todo> = match plan.mode {
             Mode::Merged => {
                 let rows = plan.operations.iter().flat_map(|op| rows_of(op, plan.id, at));
-                rows.map(Todo::Insert).chain(skus).chain([Todo::GuardedUpdate]).collect()
+                let pause = ahead.then_some(Todo::Pause);
+                let rows = rows.map(Todo::Insert).chain(pause);
+                rows.chain(skus).chain([Todo::GuardedUpdate]).collect()
             }
             Mode::Deciding if self.plant == Some(Plant::ResolveByPlainRead) && plan.resolving => {
                 [Todo::Decide].into()
@@ -83,6 +88,7 @@ impl Store {
         let session = Session {
             plan,
             ready: false,
+            paused: false,
             abandoned: false,
             waits_for: None,
             waits: 0,
@@ -122,6 +128,10 @@ impl Store {
         };
         match todo {
             Todo::Insert(row) => self.insert(id, row),
+            Todo::Pause => {
+                session.paused = true;
+                Progress::Prepared
+            }
             Todo::LockStock(sku) => match self.take_lock(id, Lock::Stock(sku.clone())) {
                 Taking::Mine => Progress::More,
                 Taking::HeldByOther => self.block(id, Todo::LockStock(sku)),

@@ -7,7 +7,7 @@ use hotrow::engine::{CommitOutcome, Execution, Failure, FlushId, Plan};
 use rand::RngExt;
 
 use super::engines::{incarnation_of, name};
-use super::{Ailment, Event, World};
+use super::{Ailment, Event, Stage, World};
 use crate::hits::Hit;
 use crate::ledger::Key;
 use crate::plant::Plant;
@@ -15,7 +15,7 @@ use crate::store::{Lock, Progress, SessionId};
 
 impl World {
     /// The first statements of a flush reach the server.
-    pub(super) fn begin(&mut self, incarnation: usize, plan: Arc<Plan>) {
+    pub(super) fn begin(&mut self, incarnation: usize, plan: Arc<Plan>, ahead: bool) {
         let life = &mut self.incarnations[incarnation];
         if life.combiner.is_none() {
             return;
@@ -25,21 +25,20 @@ impl World {
         if !self.server_up || self.happens(odds.connect_failed) {
             self.hits.count(Hit::ConnectFailed);
             let wait_ms = self.rng.random_range(0..100);
-            let execution = Execution::Failed(Failure::Lost);
-            self.at(self.now_ms + wait_ms, Event::Executed { incarnation, flush, execution });
-            return;
+            let failed = self.report_of(flush, Execution::Failed(Failure::Lost));
+            return self.at(self.now_ms + wait_ms, failed);
         }
         if !self.writable {
-            return self.report(flush, Execution::Failed(Failure::NotWritable));
+            return self.report_failure(flush, Failure::NotWritable);
         }
         if self.happens(odds.statement) {
             self.hits.count(Hit::StatementRefused);
-            return self.report(flush, Execution::Failed(Failure::Statement));
+            return self.report_failure(flush, Failure::Statement);
         }
         self.transactions += 1;
         // Times differ between transactions, so that the oracle can tell whose time was answered.
         let micros = i64::try_from(self.now_ms * 1_000_000 + self.transactions).expect("short");
-        let session = self.store.begin(plan, Timestamp::from_micros(micros));
+        let session = self.store.begin(plan, Timestamp::from_micros(micros), ahead);
         let life = &mut self.incarnations[incarnation];
         life.flights.get_mut(&flush).expect("it was launched").session = Some(session);
         if self.happens(odds.lost_in_execution) {
@@ -52,16 +51,48 @@ impl World {
         self.over_network(Event::Step { session });
     }
 
+    /// A prepared flush is told to go on.
+    pub(super) fn finish(&mut self, incarnation: usize, flush: FlushId) {
+        if self.incarnations[incarnation].combiner.is_none() {
+            return;
+        }
+        let session = self.incarnations[incarnation].flights[&flush].session;
+        match session.filter(|&id| self.store.session(id).is_some()) {
+            Some(id) => {
+                self.store.session_mut(id).expect("seen just now").paused = false;
+                self.step(id);
+            }
+            // The server has crashed since.
+            None => self.report_failure(flush, Failure::Lost),
+        }
+    }
+
     fn report(&mut self, flush: FlushId, execution: Execution) {
+        let report = self.report_of(flush, execution);
+        self.over_network(report);
+    }
+
+    fn report_failure(&mut self, flush: FlushId, failure: Failure) {
+        self.report(flush, Execution::Failed(failure));
+    }
+
+    /// The report fits what the flush was asked to do.
+    fn report_of(&self, flush: FlushId, execution: Execution) -> Event {
         let incarnation = incarnation_of(flush);
-        self.over_network(Event::Executed { incarnation, flush, execution });
+        let stage = self.incarnations[incarnation].flights[&flush].stage;
+        match (stage, execution) {
+            (Stage::Preparing, Execution::Failed(failure)) => {
+                Event::Prepared { incarnation, flush, outcome: Err(failure) }
+            }
+            (_, execution) => Event::Executed { incarnation, flush, execution },
+        }
     }
 
     /// A session goes on until it waits, pauses or is done.
     pub(super) fn step(&mut self, id: SessionId) {
         loop {
             let Some(session) = self.store.session(id) else { return };
-            if session.ready {
+            if session.ready || session.paused {
                 return;
             }
             let waits_before = session.waits;
@@ -75,6 +106,13 @@ impl World {
                     if self.rng.random_bool(self.setting.pause) {
                         return self.over_network(Event::Step { session: id });
                     }
+                }
+                Progress::Prepared => {
+                    let (incarnation, flush) = (incarnation_of(plan.id), plan.id);
+                    if !abandoned {
+                        self.over_network(Event::Prepared { incarnation, flush, outcome: Ok(()) });
+                    }
+                    return self.wake();
                 }
                 Progress::Blocked => return self.blocked(id, waits_before),
                 Progress::Finished(execution) => {
@@ -104,7 +142,7 @@ impl World {
             Ailment::Conflict => {
                 self.hits.count(Hit::ConflictInjected);
                 self.store.roll_back(id);
-                self.report(flush, Execution::Failed(Failure::Conflict));
+                self.report_failure(flush, Failure::Conflict);
                 self.wake();
                 true
             }
@@ -119,7 +157,7 @@ impl World {
             session.abandoned = true;
             self.soon(self.setting.linger_ms, Event::Vanish { session: id });
         }
-        self.report(flush, Execution::Failed(Failure::Lost));
+        self.report_failure(flush, Failure::Lost);
     }
 
     fn finished(&mut self, id: SessionId, flush: FlushId, execution: Execution) {
@@ -180,7 +218,7 @@ impl World {
         self.store.roll_back(id);
         self.ailing.remove(&id);
         if let Some(flush) = listener {
-            self.report(flush, Execution::Failed(failure));
+            self.report_failure(flush, failure);
         }
         self.wake();
     }

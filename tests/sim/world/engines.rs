@@ -76,10 +76,17 @@ impl World {
 
     fn carry_out(&mut self, incarnation: usize, action: Action<usize>) -> Result<(), Violation> {
         match action {
-            Action::Execute(plan) => self.launch(incarnation, plan)?,
+            Action::Execute(plan) => self.launch(incarnation, plan, Stage::Executing)?,
+            Action::Prepare(plan) => self.launch(incarnation, plan, Stage::Preparing)?,
+            Action::Finish(plan) => {
+                let flush = plan.id;
+                self.say(|_| format!("flush {}: goes on to its stock rows", name(flush)));
+                self.advance_flight(incarnation, flush, &[Stage::Prepared], Stage::Executing)?;
+                self.over_network(Event::Finish { incarnation, flush });
+            }
             Action::Commit(flush) => {
                 self.say(|_| format!("flush {}: COMMIT is sent", name(flush)));
-                self.go_from_ready(incarnation, flush, Stage::Committing)?;
+                self.advance_flight(incarnation, flush, &[Stage::Ready], Stage::Committing)?;
                 if self.plant == Some(Plant::AnswerBeforeCommit) {
                     let outcome = CommitOutcome::Committed;
                     self.at(self.now_ms, Event::Committed { incarnation, flush, outcome });
@@ -88,7 +95,8 @@ impl World {
             }
             Action::RollBack(flush) => {
                 self.say(|_| format!("flush {}: ROLLBACK is sent", name(flush)));
-                self.go_from_ready(incarnation, flush, Stage::RollingBack)?;
+                let from = [Stage::Prepared, Stage::Ready];
+                self.advance_flight(incarnation, flush, &from, Stage::RollingBack)?;
                 self.over_network(Event::RollBack { incarnation, flush });
             }
             Action::Probe => {
@@ -105,7 +113,12 @@ impl World {
         Ok(())
     }
 
-    fn launch(&mut self, incarnation: usize, plan: Arc<Plan>) -> Result<(), Violation> {
+    fn launch(
+        &mut self,
+        incarnation: usize,
+        plan: Arc<Plan>,
+        stage: Stage,
+    ) -> Result<(), Violation> {
         self.say(|_| {
             let ids: Vec<&str> = plan.operations.iter().map(|op| op.id().as_str()).collect();
             let resolving = if plan.resolving { ", resolving" } else { "" };
@@ -116,15 +129,20 @@ impl World {
             None => !plan.resolving,
             Some(flight) => plan.resolving && flight.stage == Stage::Unanswered,
         };
-        let executing = flights.values().filter(|f| f.stage == Stage::Executing).count();
+        let busy = |f: &&Flight| !matches!(f.stage, Stage::Unanswered | Stage::Over);
+        let executing = flights.values().filter(busy).count();
         if !allowed || plan.operations.is_empty() || executing >= self.setting.policy.flights_max {
             let detail = format!("flush {} was started out of turn", name(plan.id));
             return Err(Violation::new(Rule::Protocol, detail));
         }
         self.count_plan(incarnation, &plan);
-        let flight = Flight { plan: Arc::clone(&plan), session: None, stage: Stage::Executing };
+        let ahead = stage == Stage::Preparing;
+        if ahead {
+            self.hits.count(Hit::PreparedAhead);
+        }
+        let flight = Flight { plan: Arc::clone(&plan), session: None, stage };
         self.incarnations[incarnation].flights.insert(plan.id, flight);
-        self.over_network(Event::Begin { incarnation, plan });
+        self.over_network(Event::Begin { incarnation, plan, ahead });
         Ok(())
     }
 
@@ -150,23 +168,43 @@ impl World {
         }
     }
 
-    fn go_from_ready(
+    fn advance_flight(
         &mut self,
         incarnation: usize,
         flush: FlushId,
+        from: &[Stage],
         to: Stage,
     ) -> Result<(), Violation> {
         let flight = self.incarnations[incarnation].flights.get_mut(&flush);
         match flight {
-            Some(flight) if flight.stage == Stage::Ready => {
+            Some(flight) if from.contains(&flight.stage) => {
                 flight.stage = to;
                 Ok(())
             }
             Some(_) | None => {
-                let detail = format!("flush {} is to be {to:?} and was not ready", name(flush));
+                let detail = format!("flush {} is to be {to:?} out of turn", name(flush));
                 Err(Violation::new(Rule::Protocol, detail))
             }
         }
+    }
+
+    pub(super) fn prepared(
+        &mut self,
+        incarnation: usize,
+        flush: FlushId,
+        outcome: Result<(), Failure>,
+    ) {
+        let now_ms = self.now_ms;
+        self.say(|_| format!("flush {} is prepared: {outcome:?}", name(flush)));
+        let engine = &mut self.incarnations[incarnation];
+        let Some(combiner) = &mut engine.combiner else { return };
+        let flight = engine.flights.get_mut(&flush).expect("it was launched");
+        flight.stage = if outcome.is_ok() { Stage::Prepared } else { Stage::Over };
+        combiner.prepared(now_ms, flush, outcome);
+        if outcome.is_err() {
+            self.hits.count(Hit::FailedPreparation);
+        }
+        self.nudge(incarnation);
     }
 
     pub(super) fn executed(&mut self, incarnation: usize, flush: FlushId, execution: Execution) {

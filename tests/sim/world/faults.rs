@@ -85,7 +85,7 @@ impl World {
         }
         for id in self.store.sessions() {
             let Some(session) = self.store.session(id) else { continue };
-            if session.ready {
+            if session.ready || session.paused {
                 self.store.roll_back(id);
             } else {
                 self.abort(id, hotrow::engine::Failure::Lost);
