@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hotrow::domain::Verdict;
-use hotrow::lane::{Lanes, Ticket};
+use hotrow::lane::{BatchTicket, Lanes};
 use tokio::sync::mpsc;
 
 use crate::orders::Orders;
 use crate::outcome::Outcome;
+use crate::subjects::join_clients;
 use crate::turn::Turn;
 
-/// How long the sender sleeps at most; what fell due meanwhile is sent at once, and its wait counts.
+/// How long the sender sleeps at least; what fell due meanwhile is sent at once, and its wait counts.
 const NAP: Duration = Duration::from_micros(200);
 
 /// When each order should be sent: evenly, from the first on.
@@ -35,13 +36,13 @@ impl Schedule {
     }
 }
 
-/// How answers are awaited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Receipt {
-    /// By one task in the order of sending: exact for orders of one SKU, which are answered so; cheap.
-    InOrder,
-    /// By a task for each order.
-    Each,
+/// Orders that fell due during one nap of the sender: submitted together, since a client that wakes for
+/// each of a hundred thousand a second would take the processor from what it measures.
+struct Sent {
+    start: Instant,
+    /// Of the first of them, in the schedule.
+    first: u64,
+    ticket: BatchTicket,
 }
 
 /// Sends at its times until the turn ends and waits for the last answer. Orders that hotrow did not
@@ -50,34 +51,32 @@ pub(crate) async fn send(
     lanes: &Lanes,
     orders: &Orders,
     schedule: Schedule,
-    receipt: Receipt,
     turn: &Arc<Turn>,
 ) -> Outcome<u64> {
     let not_executed = Arc::new(AtomicU64::new(0));
     // Bounded by what the lanes admit.
-    let (sent, mut tickets) = mpsc::unbounded_channel::<(Instant, Ticket)>();
+    let (sent, mut batches) = mpsc::unbounded_channel::<Sent>();
     let sender = {
         let (lanes, orders, turn) = (lanes.clone(), orders.clone(), Arc::clone(turn));
         let thread = std::thread::Builder::new().name("client-pacer".to_owned());
         thread.spawn(move || pace(&lanes, &orders, schedule, &turn, &sent))?
     };
     let mut clients = tokio::task::JoinSet::new();
-    while let Some((intended, ticket)) = tickets.recv().await {
+    while let Some(batch) = batches.recv().await {
         let (turn, not_executed) = (Arc::clone(turn), Arc::clone(&not_executed));
-        let receive = async move { note(&turn, &not_executed, intended, ticket.await) };
-        match receipt {
-            Receipt::InOrder => receive.await?,
-            Receipt::Each => {
-                clients.spawn(receive);
-                while let Some(ended) = clients.try_join_next() {
-                    ended??;
-                }
+        clients.spawn(async move {
+            let verdicts = batch.ticket.await;
+            for (number, verdict) in (batch.first..).zip(verdicts) {
+                note(&turn, &not_executed, batch.start + schedule.intended(number), verdict)?;
             }
+            Ok(())
+        });
+        while let Some(ended) = clients.try_join_next() {
+            let ended: Outcome<()> = ended?;
+            ended?;
         }
     }
-    while let Some(ended) = clients.join_next().await {
-        ended??;
-    }
+    join_clients(clients, turn).await?;
     sender.join().map_err(|_| "the sending thread failed")??;
     Ok(not_executed.load(Ordering::Relaxed))
 }
@@ -99,21 +98,21 @@ fn pace(
     orders: &Orders,
     schedule: Schedule,
     turn: &Turn,
-    sent: &mpsc::UnboundedSender<(Instant, Ticket)>,
+    sent: &mpsc::UnboundedSender<Sent>,
 ) -> Outcome<()> {
     let start = Instant::now();
     let mut next = 0;
     while turn.running() {
         let due = schedule.due(start.elapsed());
-        while next < due {
-            let operation = orders.operation(orders.take_one())?;
-            let intended = start + schedule.intended(next);
-            if sent.send((intended, lanes.submit(operation))).is_err() {
+        if next < due {
+            let operations = orders.operations((due - next) as usize)?;
+            let ticket = lanes.submit_all(operations);
+            if sent.send(Sent { start, first: next, ticket }).is_err() {
                 return Ok(());
             }
-            next += 1;
+            next = due;
         }
-        std::thread::park_timeout(NAP.min(schedule.intended(next).saturating_sub(start.elapsed())));
+        std::thread::park_timeout(NAP.max(schedule.intended(next).saturating_sub(start.elapsed())));
     }
     Ok(())
 }

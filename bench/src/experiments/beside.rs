@@ -11,7 +11,7 @@ use crate::cpu::CpuWatch;
 use crate::latencies::{Times, no_times, quantile_ms};
 use crate::orders::{IdOrder, Orders};
 use crate::outcome::Outcome;
-use crate::pacer::{Receipt, Schedule, send};
+use crate::pacer::{Schedule, send};
 use crate::report::Experiment;
 use crate::report::table::number;
 use crate::subjects::{Stage, join_clients, lanes, send_chunks};
@@ -71,7 +71,7 @@ async fn play(stage: &Stage<'_>, hot: &Workload) -> Outcome<(Window, Times)> {
         stage.turn.conduct(&watch),
         cold_turn.conduct(&watch),
         join_clients(clients, &stage.turn),
-        send(&lanes, &cold_orders, schedule, Receipt::Each, &cold_turn)
+        send(&lanes, &cold_orders, schedule, &cold_turn)
     );
     lanes.drain().await;
     clients?;
