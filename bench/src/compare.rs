@@ -27,19 +27,16 @@ pub(crate) fn compare(before: &Report, after: &Report) -> String {
             let Some(earlier) = before.series(&experiment.name, &series.name) else { continue };
             for figure in &series.figures {
                 let Some(old) = earlier.figure(&figure.name) else { continue };
-                push(
-                    &mut text,
-                    &format!(
-                        "| {} | {} | {} | {} | {} | {:.2} | {} |",
-                        experiment.name,
-                        series.name,
-                        figure.unit,
-                        number(old.median),
-                        number(figure.median),
-                        if old.median == 0.0 { f64::NAN } else { figure.median / old.median },
-                        if overlap(old, figure) { "rounds overlap" } else { "rounds lie apart" }
-                    ),
-                );
+                let cells = [
+                    &experiment.name,
+                    &series.name,
+                    &figure.unit,
+                    &number(old.median),
+                    &number(figure.median),
+                    &change(old, figure),
+                    told_apart(old, figure),
+                ];
+                push(&mut text, &format!("| {} |", cells.join(" | ")));
             }
         }
     }
@@ -50,9 +47,22 @@ fn push(text: &mut String, line: &str) {
     writeln!(text, "{line}").expect("writing to a string cannot fail");
 }
 
-/// True when the difference is within what the rounds differ among themselves.
-fn overlap(one: &Figure, other: &Figure) -> bool {
-    one.least <= other.most && other.least <= one.most
+fn change(before: &Figure, after: &Figure) -> String {
+    if before.median == 0.0 {
+        return String::new();
+    }
+    format!("{:.2}", after.median / before.median)
+}
+
+/// Whether the difference is more than what the rounds differ among themselves.
+fn told_apart(one: &Figure, other: &Figure) -> &'static str {
+    if one.rounds.len() < 2 || other.rounds.len() < 2 {
+        "too few rounds to tell"
+    } else if one.least <= other.most && other.least <= one.most {
+        "rounds overlap"
+    } else {
+        "rounds lie apart"
+    }
 }
 
 #[cfg(test)]
@@ -61,8 +71,21 @@ mod tests {
 
     #[test]
     fn rounds_overlap_or_lie_apart() {
-        let figure = |rounds: &[f64]| Figure::new("f", "u", rounds.to_vec()).unwrap();
-        assert!(overlap(&figure(&[1.0, 3.0]), &figure(&[2.0, 4.0])));
-        assert!(!overlap(&figure(&[1.0, 2.0]), &figure(&[3.0, 4.0])));
+        let told = |one: &[f64], other: &[f64]| {
+            let figure = |rounds: &[f64]| Figure::new("f", "u", rounds.to_vec()).unwrap();
+            told_apart(&figure(one), &figure(other))
+        };
+        assert_eq!(told(&[1.0, 3.0], &[2.0, 4.0]), "rounds overlap");
+        assert_eq!(told(&[1.0, 2.0], &[3.0, 4.0]), "rounds lie apart");
+        assert_eq!(told(&[1.0], &[3.0, 4.0]), "too few rounds to tell");
+    }
+
+    #[test]
+    fn figures_of_both_reports_stand_side_by_side() {
+        let report = |rate| {
+            crate::report::ratios::tests::report(&[("one-hot", "hotrow", "orders_per_s", rate)])
+        };
+        let text = compare(&report(50_000.0), &report(60_000.0));
+        assert!(text.contains("| 50,000 | 60,000 | 1.20 |"), "{text}");
     }
 }

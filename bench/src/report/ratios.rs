@@ -38,7 +38,7 @@ pub(crate) fn ratios(experiments: &[Experiment]) -> Vec<Ratio> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use clap::Parser;
 
     use super::*;
