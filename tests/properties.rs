@@ -33,8 +33,6 @@ enum Step {
 struct Entry {
     changes: Changes,
     at: Timestamp,
-    /// True when nobody was told yet that it is done: an earlier try of this flush wrote it.
-    untold: bool,
 }
 
 /// A database that executes one operation after the other.
@@ -78,12 +76,11 @@ impl Model {
         }
         let status = self.status(operation);
         let changes = changes_of(operation);
-        if let Some(entry) = self.ledger.get_mut(&(operation.id().clone(), step)) {
+        if let Some(entry) = self.ledger.get(&(operation.id().clone(), step)) {
             if entry.changes != changes {
                 return Verdict::Refused(Refusal::Mismatch);
             }
-            let replayed = !std::mem::take(&mut entry.untold);
-            return Verdict::Done { at: entry.at, replayed, status };
+            return Verdict::Done { at: entry.at, replayed: true, status };
         }
         if let Some(refusal) = self.refusal(&changes) {
             return Verdict::Refused(refusal);
@@ -92,7 +89,7 @@ impl Model {
             *self.stock.get_mut(sku).expect("looked at by refusal()") += delta;
         }
         let at = Timestamp::from_micros(NOW_MICROS);
-        let entry = Entry { changes, at, untold: false };
+        let entry = Entry { changes, at };
         self.ledger.insert((operation.id().clone(), step), entry);
         Verdict::Done { at, replayed: false, status: self.status(operation) }
     }
@@ -118,11 +115,11 @@ impl Model {
     }
 
     /// The same as the engine is given it.
-    fn as_ledger(&self, flushes: &BTreeMap<(OrderId, Step), FlushId>) -> Ledger {
+    fn as_ledger(&self) -> Ledger {
         let mut ledger = Ledger::default();
         ledger.available.extend(self.stock.iter().map(|(sku, units)| (sku.clone(), *units)));
         for (key, entry) in &self.ledger {
-            let known = Known { changes: entry.changes.clone(), flush: flushes[key], at: entry.at };
+            let known = Known { changes: entry.changes.clone(), flush: THEIRS, at: entry.at };
             let movements: &mut KnownMovements = ledger.known.entry(key.0.clone()).or_default();
             match key.1 {
                 Step::Take => movements.take = Some(known),
@@ -180,21 +177,18 @@ fn stock() -> impl Strategy<Value = BTreeMap<Sku, i64>> {
     btree_map((0..4usize).prop_map(sku), units, 3..=4)
 }
 
-/// A ledger with some of the operations done before, by this flush or by others.
-fn known_from(done: Vec<(Operation, bool)>) -> (Model, BTreeMap<(OrderId, Step), FlushId>) {
+/// A ledger with some of the operations done before.
+fn known_from(done: Vec<Operation>) -> Model {
     let mut model = Model::default();
-    let mut flushes = BTreeMap::new();
-    for (operation, mine) in done {
+    for operation in done {
         let key = (operation.id().clone(), step_of(&operation));
         if key.1 == Step::Settle && !model.knows(&key.0, Step::Take) {
             continue;
         }
         let at = Timestamp::from_micros(BEFORE_MICROS);
-        let entry = Entry { changes: changes_of(&operation), at, untold: mine };
-        model.ledger.insert(key.clone(), entry);
-        flushes.insert(key, if mine { MINE } else { THEIRS });
+        model.ledger.insert(key, Entry { changes: changes_of(&operation), at });
     }
-    (model, flushes)
+    model
 }
 
 fn assert_same(engine: &Verdict, model: &Verdict, stock: &BTreeMap<Sku, i64>) {
@@ -242,13 +236,13 @@ proptest! {
     #[test]
     fn a_decision_is_what_one_after_the_other_would_give(
         stock in stock(),
-        done in vec((operation(5), any::<bool>()), 0..6),
+        done in vec(operation(5), 0..6),
         operations in vec(operation(5), 1..14),
     ) {
-        let (mut model, flushes) = known_from(done);
+        let mut model = known_from(done);
         model.stock = stock.clone();
         let plan = plan_of(operations);
-        let decision = decide(&plan, model.as_ledger(&flushes));
+        let decision = decide(&plan, model.as_ledger());
 
         let mut expected = Vec::new();
         let mut written = Vec::new();

@@ -1,3 +1,7 @@
--- The same for a flush of one SKU.
+-- The same for a flush of one SKU. It fails (a column cannot be null) if the update before it matched
+-- no row, so that an order that is alone can be committed in the same message.
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
-SELECT sku, version, {flush_id}, available, {delta}, {orders} FROM stock WHERE sku = {sku}
+VALUES (
+    {sku}, IF(ROW_COUNT() = 1, (SELECT version FROM stock WHERE sku = {sku}), NULL),
+    {flush_id}, LAST_INSERT_ID(), {delta}, {orders}
+)

@@ -10,10 +10,10 @@ use rustc_hash::FxHashMap;
 
 use super::flight::{Flight, Stage};
 use super::lane::{LaneIx, Lanes};
-use super::plan::{FlushId, Plan};
+use super::plan::{FlushId, Mode, Plan};
 use super::planner::{Draft, draft, draft_ahead};
 use super::queue::{Arrival, Queue};
-use crate::domain::{Sku, Verdict};
+use crate::domain::{Operation, Sku, Verdict};
 use crate::limits::{ATTEMPTS_BEFORE_APART, LANE_REST_MS, OUTAGE_GRACE_MS};
 
 /// The combiner's bounds.
@@ -302,6 +302,12 @@ impl<T> Combiner<T> {
         let apart = members.first().is_some_and(|first| first.attempts >= ATTEMPTS_BEFORE_APART);
         self.apart_flights += usize::from(apart);
         let skus = distinct.len();
+        let alone =
+            matches!(operations.as_slice(), [Operation::Take(order)] if order.lines().len() == 1);
+        let mode = match mode {
+            Mode::Merged if alone && before.is_empty() => Mode::AtOnce,
+            other @ (Mode::AtOnce | Mode::Merged | Mode::Deciding) => other,
+        };
         let plan = Arc::new(Plan { id, mode, resolving: false, skus, operations });
         let stage = if before.iter().all(|other| self.flights[other].is_executed()) {
             self.actions.push(Action::Execute(Arc::clone(&plan)));

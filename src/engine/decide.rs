@@ -41,14 +41,15 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// True when a flush of this name has written any of it. A flush is one transaction: then it has
-    /// written everything that it accepted.
+    /// When a flush of this name has written any of it. A flush is one transaction: then it has written
+    /// everything that it accepted.
     #[must_use]
-    pub fn has_from(&self, flush: FlushId) -> bool {
-        let steps = |known: &KnownMovements| {
-            [&known.take, &known.settle, &known.adjust].map(|step| step.as_ref().map(|s| s.flush))
-        };
-        self.known.values().flat_map(steps).any(|found| found == Some(flush))
+    pub fn landed(&self, flush: FlushId) -> Option<Timestamp> {
+        self.known
+            .values()
+            .flat_map(|known| [&known.take, &known.settle, &known.adjust].into_iter().flatten())
+            .find(|known| known.flush == flush)
+            .map(|known| known.at)
     }
 }
 

@@ -32,8 +32,20 @@ pub enum Execution {
         /// What is left.
         left: Left,
     },
+    /// A plan that is committed at once is committed.
+    Committed {
+        /// Valid now.
+        verdicts: Verdicts,
+        /// What is left.
+        left: Left,
+    },
+    /// A plan that is committed at once had no answer, or none that settles it.
+    CommitUnknown,
     /// A plan that is being resolved is in the ledger, from its earlier commit; the transaction is over.
-    Landed,
+    Landed {
+        /// When it was recorded.
+        at: Timestamp,
+    },
     /// Nothing of it is in the database, unless the plan is being resolved; the transaction is over.
     Failed(Failure),
 }

@@ -11,6 +11,9 @@ pub struct FlushId(pub u64);
 /// How a plan is executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
+    /// One order of one line, committed in the message that writes it: there is no flush before it that
+    /// could make it undone.
+    AtOnce,
     /// All of it or nothing: the ledger rows, then one guarded update of the totals.
     Merged,
     /// Lock the stock rows, read which ids are known, decide each operation, write what is accepted.

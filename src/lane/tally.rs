@@ -33,6 +33,7 @@ impl Tally {
 
     pub(super) fn started(&mut self, plan: &Plan) {
         let mode = match plan.mode {
+            Mode::AtOnce => FlushMode::AtOnce,
             Mode::Merged => FlushMode::Merged,
             Mode::Deciding => FlushMode::Deciding,
         };
@@ -69,7 +70,12 @@ impl Tally {
                 flight.executed += elapsed;
                 return;
             }
-            Done::Executed(_, Execution::NothingToWrite { .. } | Execution::Landed) => {
+            Done::Executed(_, Execution::Committed { .. }) => {
+                flight.executed += elapsed;
+                FlushOutcome::Committed
+            }
+            Done::Executed(_, Execution::CommitUnknown) => FlushOutcome::CommitUnknown,
+            Done::Executed(_, Execution::NothingToWrite { .. } | Execution::Landed { .. }) => {
                 flight.executed += elapsed;
                 FlushOutcome::NothingToWrite
             }
@@ -87,7 +93,7 @@ impl Tally {
         let Some(flight) = self.flights.remove(&flush) else { return };
         if flight.resolving {
             match done {
-                Done::Executed(_, Execution::Landed) => {
+                Done::Executed(_, Execution::Landed { .. }) => {
                     self.metrics.resolution(ResolutionOutcome::Landed);
                 }
                 Done::Executed(_, Execution::NothingToWrite { .. })
@@ -95,7 +101,13 @@ impl Tally {
                     self.metrics.resolution(ResolutionOutcome::NotLanded);
                 }
                 Done::Prepared(..)
-                | Done::Executed(_, Execution::Ready { .. } | Execution::Failed(_))
+                | Done::Executed(
+                    _,
+                    Execution::Ready { .. }
+                    | Execution::Committed { .. }
+                    | Execution::CommitUnknown
+                    | Execution::Failed(_),
+                )
                 | Done::Committed(_, CommitOutcome::NotCommitted | CommitOutcome::Unknown)
                 | Done::RolledBack(_)
                 | Done::Probed { .. } => {}

@@ -5,9 +5,11 @@
 
 mod abandoned;
 mod address;
+mod answers;
 mod connect;
 mod desk;
 mod error;
+mod execute;
 mod flavor;
 mod flush;
 mod migrate;

@@ -132,7 +132,11 @@ async fn refusals_alone_write_nothing_and_hold_nothing(flavor: Flavor) {
             expected_left.sort();
             assert_eq!(left, expected_left);
         }
-        other @ (Execution::Ready { .. } | Execution::Landed | Execution::Failed(_)) => {
+        other @ (Execution::Ready { .. }
+        | Execution::Committed { .. }
+        | Execution::CommitUnknown
+        | Execution::Landed { .. }
+        | Execution::Failed(_)) => {
             panic!("{other:?}")
         }
     }
@@ -167,7 +171,11 @@ async fn a_decision_counts_what_was_committed_while_it_waited(flavor: Flavor) {
             let refused = Refusal::InsufficientStock(vec![short("a", 2, 1)]);
             assert_eq!(verdicts[1], Verdict::Refused(refused));
         }
-        other @ (Execution::Ready { .. } | Execution::Landed | Execution::Failed(_)) => {
+        other @ (Execution::Ready { .. }
+        | Execution::Committed { .. }
+        | Execution::CommitUnknown
+        | Execution::Landed { .. }
+        | Execution::Failed(_)) => {
             panic!("{other:?}")
         }
     }

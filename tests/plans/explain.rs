@@ -42,6 +42,7 @@ const FILL: &str = "\
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Statement {
     InsertTakes,
+    InsertTakeOne,
     InsertMovements,
     UpdateStock,
     UpdateStockOne,
@@ -58,8 +59,9 @@ enum Statement {
 }
 
 impl Statement {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::InsertTakes,
+        Self::InsertTakeOne,
         Self::InsertMovements,
         Self::UpdateStock,
         Self::UpdateStockOne,
@@ -83,7 +85,11 @@ impl Statement {
         let starts = |beginning: &str| text.starts_with(beginning);
         let has = |part: &str| text.contains(part);
         Some(match () {
+            () if starts("INSERT INTO movement") && has("LAST_INSERT_ID") => Self::InsertTakeOne,
             () if starts("INSERT INTO movement") && has("'take', 1, 'deduct'") => Self::InsertTakes,
+            () if starts("INSERT INTO stock_version") && has("ROW_COUNT()") => {
+                Self::InsertVersionOne
+            }
             () if starts("INSERT INTO") && has("\nVALUES (") => Self::InsertRow,
             () if starts("INSERT INTO stock (") && has(") VALUES (") => Self::InsertRow,
             () if starts("INSERT INTO movement") => Self::InsertMovements,
@@ -91,7 +97,6 @@ impl Statement {
             () if starts("UPDATE stock SET version = version ") => Self::Probe,
             () if starts("UPDATE stock\n") => Self::UpdateStockOne,
             () if starts("INSERT INTO stock_version") && has("planned") => Self::InsertVersions,
-            () if starts("INSERT INTO stock_version") => Self::InsertVersionOne,
             () if starts("WITH planned (sku)") && has("FOR UPDATE") => Self::LockStock,
             () if starts("WITH asked (order_id)") => Self::SelectKnown,
             () if starts("WITH asked (sku)") => Self::SelectStock,
@@ -109,7 +114,9 @@ impl Statement {
     fn accesses(self) -> &'static [(&'static str, &'static [&'static str])] {
         const LOOKED_UP: &[&str] = &["eq_ref", "const"];
         match self {
-            Self::InsertTakes | Self::InsertMovements | Self::InsertRow => &[],
+            Self::InsertTakes | Self::InsertTakeOne | Self::InsertMovements | Self::InsertRow => {
+                &[]
+            }
             Self::UpdateStock | Self::InsertVersions | Self::LockStock | Self::SelectStock => {
                 &[("stock", LOOKED_UP)]
             }

@@ -150,7 +150,9 @@ async fn rows_are_locked_in_the_order_of_their_skus(flavor: Flavor) {
                     break;
                 }
                 other @ (Execution::NothingToWrite { .. }
-                | Execution::Landed
+                | Execution::Committed { .. }
+                | Execution::CommitUnknown
+                | Execution::Landed { .. }
                 | Execution::Failed(_)) => {
                     panic!("{other:?}")
                 }
@@ -181,7 +183,9 @@ async fn opposite_orders_never_conflict(flavor: Flavor) {
                     // The other one's commit took very long.
                     Execution::Failed(Failure::LockWait) => {}
                     other @ (Execution::NothingToWrite { .. }
-                    | Execution::Landed
+                    | Execution::Committed { .. }
+                    | Execution::CommitUnknown
+                    | Execution::Landed { .. }
                     | Execution::Failed(_)) => {
                         panic!("{name}: {other:?}")
                     }
@@ -230,7 +234,9 @@ async fn the_next_flush_inserts_while_the_first_is_open(flavor: Flavor) {
             (
                 _,
                 other @ (Execution::NothingToWrite { .. }
-                | Execution::Landed
+                | Execution::Committed { .. }
+                | Execution::CommitUnknown
+                | Execution::Landed { .. }
                 | Execution::Failed(_)),
             ) => {
                 panic!("{other:?}")

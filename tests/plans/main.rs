@@ -20,6 +20,7 @@ macro_rules! both_flavors {
     };
 }
 
+mod at_once;
 mod dba;
 mod deciding;
 mod explain;

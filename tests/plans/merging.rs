@@ -65,7 +65,11 @@ fn left(execution: Execution) -> Vec<String> {
         Execution::Ready { left, .. } => {
             left.iter().map(|(sku, units)| format!("{sku} {units}")).collect()
         }
-        other @ (Execution::NothingToWrite { .. } | Execution::Landed | Execution::Failed(_)) => {
+        other @ (Execution::NothingToWrite { .. }
+        | Execution::Committed { .. }
+        | Execution::CommitUnknown
+        | Execution::Landed { .. }
+        | Execution::Failed(_)) => {
             panic!("{other:?}")
         }
     }

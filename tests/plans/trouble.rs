@@ -55,7 +55,9 @@ async fn a_deadlock_is_a_conflict(flavor: Flavor) {
                 Execution::Failed(Failure::LockWait) => {}
                 other @ (Execution::Ready { .. }
                 | Execution::NothingToWrite { .. }
-                | Execution::Landed
+                | Execution::Committed { .. }
+                | Execution::CommitUnknown
+                | Execution::Landed { .. }
                 | Execution::Failed(_)) => break other,
             }
         };
@@ -141,7 +143,9 @@ async fn an_abandoned_session_is_ended_by_the_next(flavor: Flavor) {
         Execution::Ready { verdicts: Verdicts::Each(_), .. } => {}
         other @ (Execution::Ready { .. }
         | Execution::NothingToWrite { .. }
-        | Execution::Landed
+        | Execution::Committed { .. }
+        | Execution::CommitUnknown
+        | Execution::Landed { .. }
         | Execution::Failed(_)) => panic!("the commit was ended before it landed: {other:?}"),
     }
     assert_eq!(connection.commit(plan.id).await, CommitOutcome::Committed);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use hotrow::domain::{OrderId, Sku, Timestamp};
-use hotrow::engine::{Execution, Known, KnownMovements, Plan};
+use hotrow::engine::{Execution, FlushId, Known, KnownMovements, Plan};
 
 use crate::ledger::{Changes, Entry, Key, Row, Step};
 use crate::plant::Plant;
@@ -147,6 +147,20 @@ impl Store {
     pub(crate) fn blocker(&self, id: SessionId) -> Option<SessionId> {
         let lock = self.sessions.get(&id)?.waits_for.as_ref()?;
         self.locks.get(lock).copied()
+    }
+
+    /// Ends the sessions of a flush that nobody listens to, unless they are committing: KILL.
+    pub(crate) fn end_abandoned(&mut self, flush: FlushId) -> usize {
+        let ended = |session: &Session| {
+            let mine = session.plan.as_ref().is_some_and(|plan| plan.id == flush);
+            mine && session.abandoned && !session.ready
+        };
+        let ids: Vec<SessionId> =
+            self.sessions.iter().filter(|(_, s)| ended(s)).map(|(&id, _)| id).collect();
+        for &id in &ids {
+            self.roll_back(id);
+        }
+        ids.len()
     }
 
     /// The sessions that wait for each other in a circle with this one.

@@ -61,11 +61,15 @@ impl<T> Combiner<T> {
             Execution::NothingToWrite { verdicts, left } => {
                 Outcome { verdicts, left, commits: false }
             }
-            Execution::Landed => {
-                let unanswered = flight.unanswered.take();
-                let outcome = unanswered.expect("only what is being resolved can have landed");
-                Outcome { commits: false, ..outcome }
-            }
+            Execution::Committed { verdicts, left } => Outcome { verdicts, left, commits: false },
+            Execution::CommitUnknown => return self.committed(now_ms, id, CommitOutcome::Unknown),
+            Execution::Landed { at } => match flight.unanswered.take() {
+                Some(outcome) => Outcome { commits: false, ..outcome },
+                // Committed at once, so it was all or nothing.
+                None => {
+                    Outcome { verdicts: Verdicts::AllDone(at), left: Vec::new(), commits: false }
+                }
+            },
             Execution::Failed(failure) => return self.failed(now_ms, id, failure),
         };
         if doomed {
@@ -99,9 +103,11 @@ impl<T> Combiner<T> {
     fn note_reachability(&mut self, now_ms: u64, execution: &Execution) {
         match execution {
             Execution::Failed(failure) => self.note_failure(now_ms, *failure),
-            Execution::Ready { .. } | Execution::NothingToWrite { .. } | Execution::Landed => {
-                self.outage = None;
-            }
+            Execution::Ready { .. }
+            | Execution::NothingToWrite { .. }
+            | Execution::Committed { .. }
+            | Execution::Landed { .. } => self.outage = None,
+            Execution::CommitUnknown => {}
         }
     }
 

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tracing::{debug, info};
 
 use super::connect::{Session, run};
-use super::error::describe;
+use super::error::is_gone;
 
 /// The abandoned sessions of all flush connections that share this list. They may hold locks for as
 /// long as the server takes to miss its client, so whichever connection works next ends them.
@@ -28,7 +28,8 @@ impl Abandoned {
     }
 }
 
-/// Ends a session. If it is committing, the commit comes first or not at all.
+/// Ends a session. If it is committing, the commit comes first or not at all; what it was sent and has
+/// not begun, it never begins: nobody may decide on that again before.
 async fn end(session: &mut Session, id: u64) -> Result<(), sqlx::Error> {
     // Ids start anew with the server: only a session of our own account on our database is ended.
     let own = format!(
@@ -42,8 +43,8 @@ async fn end(session: &mut Session, id: u64) -> Result<(), sqlx::Error> {
     }
     match run(&mut session.connection, format!("KILL CONNECTION {id}")).await {
         Ok(_) => info!(session = id, "ended an abandoned session"),
-        // It has ended by itself meanwhile.
-        Err(error) => debug!(session = id, error = describe(&error), "nothing to end"),
+        Err(error) if is_gone(&error) => debug!(session = id, "it has ended by itself meanwhile"),
+        Err(error) => return Err(error),
     }
     Ok(())
 }

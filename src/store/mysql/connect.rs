@@ -49,6 +49,8 @@ pub(super) async fn connect(address: &Address) -> Result<Session, sqlx::Error> {
 pub(super) struct Answers {
     /// The affected rows of each statement that was answered.
     pub affected: Vec<u64>,
+    /// What each of them handed over by `LAST_INSERT_ID(…)`.
+    pub handed: Vec<u64>,
     /// All rows in their order.
     pub rows: Vec<MySqlRow>,
     /// What ended it early.
@@ -72,11 +74,15 @@ pub(super) async fn run(
 /// The same, for whom it matters what was answered before an error.
 pub(super) async fn run_to_error(connection: &mut MySqlConnection, text: String) -> Answers {
     use futures_util::TryStreamExt;
-    let mut answers = Answers { affected: Vec::new(), rows: Vec::new(), error: None };
+    let mut answers =
+        Answers { affected: Vec::new(), handed: Vec::new(), rows: Vec::new(), error: None };
     let mut stream = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(connection);
     loop {
         match stream.try_next().await {
-            Ok(Some(Either::Left(done))) => answers.affected.push(done.rows_affected()),
+            Ok(Some(Either::Left(done))) => {
+                answers.affected.push(done.rows_affected());
+                answers.handed.push(done.last_insert_id());
+            }
             Ok(Some(Either::Right(row))) => answers.rows.push(row),
             Ok(None) => return answers,
             Err(error) => {

@@ -36,6 +36,16 @@ pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
     number_of(error).map(classify) == Some(Failure::Duplicate)
 }
 
+/// True for an error that the server has sent, so that it is known what it did up to there.
+pub(super) fn is_answer(error: &sqlx::Error) -> bool {
+    number_of(error).is_some()
+}
+
+/// True for an error that says that there is no such session (ER_NO_SUCH_THREAD).
+pub(super) fn is_gone(error: &sqlx::Error) -> bool {
+    number_of(error) == Some(1094)
+}
+
 /// The error's text for a log or an answer, without statement text or credentials.
 pub(super) fn describe(error: &sqlx::Error) -> String {
     match error.as_database_error() {

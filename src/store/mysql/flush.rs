@@ -5,22 +5,20 @@
 
 use std::time::Duration;
 
-use rustc_hash::FxHashMap;
-use sqlx::Row;
-use sqlx::mysql::MySqlRow;
 use tracing::{debug, warn};
 
 use super::abandoned::Abandoned;
 use super::address::Address;
-use super::connect::{Answers, Session, close, connect, run, run_to_error, text};
-use super::error::{commit_outcome_of, describe, failure_of, is_duplicate};
-use super::script::{Expected, Script, Step, accepted, finished, lock_and_read, merged, prepared};
-use super::statement as sql;
-use crate::domain::{OrderId, Sku, Timestamp};
-use crate::engine::{
-    CommitOutcome, Execution, Failure, FlushId, Known, KnownMovements, Ledger, Left, Mode, Plan,
-    Verdicts, decide,
+use super::answers::{Checked, Missed, write};
+use super::connect::{Session, close, connect, run, run_to_error};
+use super::error::{commit_outcome_of, describe, failure_of, is_answer};
+use super::execute::{
+    committed_at_once, execute_deciding, execute_merged, execute_script, failure_of_missed,
+    roll_back,
 };
+use super::script::{Script, Step, at_once, finished, prepared};
+use super::statement as sql;
+use crate::engine::{CommitOutcome, Execution, Failure, FlushId, Mode, Plan};
 
 /// How long the server may be silent.
 #[derive(Clone, Copy, Debug)]
@@ -66,11 +64,60 @@ impl FlushConnection {
         let Some(session) = self.ready_session().await else {
             return Execution::Failed(Failure::Lost);
         };
-        let work = async |session: &mut Session| match plan.mode {
-            Mode::Merged => execute_merged(session, plan).await,
-            Mode::Deciding => execute_deciding(session, plan).await,
+        let executed = match plan.mode {
+            Mode::AtOnce => return self.execute_at_once(session, plan).await,
+            Mode::Merged => {
+                let work = async |session: &mut Session| execute_merged(session, plan).await;
+                self.in_time(session, plan.id, work).await
+            }
+            Mode::Deciding => {
+                let work = async |session: &mut Session| execute_deciding(session, plan).await;
+                self.in_time(session, plan.id, work).await
+            }
         };
-        self.in_time(session, plan.id, work).await.unwrap_or_else(Execution::Failed)
+        executed.unwrap_or_else(Execution::Failed)
+    }
+
+    /// The commit is in the message, so whatever leaves its end open leaves the commit open.
+    async fn execute_at_once(&mut self, mut session: Session, plan: &Plan) -> Execution {
+        let id = session.id;
+        let Script { text, steps } = at_once(session.flavor, plan);
+        let working = async {
+            let answers = run_to_error(&mut session.connection, text).await;
+            (session, answers)
+        };
+        let Ok((session, answers)) = tokio::time::timeout(self.timing.execute, working).await
+        else {
+            self.abandoned.add(id);
+            warn!(flush = plan.id.0, "no answer to a flush in time; connection dropped");
+            return Execution::CommitUnknown;
+        };
+        let failed = steps.get(answers.affected.len()).map(|expected| expected.step);
+        match Checked::of(&steps, answers) {
+            Checked::AsPlanned { handed, .. } => {
+                self.session = Some(session);
+                committed_at_once(plan, &handed)
+            }
+            Checked::Error(error) if failed == Some(Step::Commit) || !is_answer(&error) => {
+                self.abandoned.add(id);
+                let outcome = commit_outcome_of(&error);
+                warn!(flush = plan.id.0, ?outcome, error = describe(&error), "a commit failed");
+                match outcome {
+                    CommitOutcome::NotCommitted => Execution::Failed(Failure::Conflict),
+                    CommitOutcome::Unknown | CommitOutcome::Committed => Execution::CommitUnknown,
+                }
+            }
+            Checked::Error(error) => {
+                let failure = failure_of(&error);
+                report(plan.id, failure, &error);
+                self.give_up(session).await;
+                Execution::Failed(failure)
+            }
+            Checked::Missed(missed) => {
+                self.give_up(session).await;
+                Execution::Failed(failure_of_missed(plan.id, missed, Failure::Guard))
+            }
+        }
     }
 
     /// Writes the ledger rows of a merged plan, and none of its stock rows.
@@ -263,163 +310,4 @@ fn report(flush: FlushId, failure: Failure, error: &sqlx::Error) {
             );
         }
     }
-}
-
-async fn roll_back(session: &mut Session) -> Result<(), sqlx::Error> {
-    run(&mut session.connection, "ROLLBACK".to_owned()).await.map(drop)
-}
-
-async fn execute_merged(session: &mut Session, plan: &Plan) -> Result<Execution, sqlx::Error> {
-    let script = merged(session.flavor, plan);
-    execute_script(session, plan, script).await
-}
-
-/// Runs a script that writes the whole of a plan, or the rest of it.
-async fn execute_script(
-    session: &mut Session,
-    plan: &Plan,
-    script: Script,
-) -> Result<Execution, sqlx::Error> {
-    match write(session, script).await? {
-        Ok(rows) => {
-            let written = Written::of(&rows)?;
-            let verdicts = Verdicts::AllDone(written.recorded_at);
-            Ok(Execution::Ready { verdicts, left: written.left })
-        }
-        Err(missed) => miss(session, plan.id, missed, Failure::Guard).await,
-    }
-}
-
-async fn execute_deciding(session: &mut Session, plan: &Plan) -> Result<Execution, sqlx::Error> {
-    let (_, rows) = run(&mut session.connection, lock_and_read(session.flavor, plan)).await?;
-    let ledger = read_ledger(&rows)?;
-    if plan.resolving && ledger.has_from(plan.id) {
-        roll_back(session).await?;
-        return Ok(Execution::Landed);
-    }
-    let mut decision = decide(plan, ledger);
-    if !decision.writes() {
-        roll_back(session).await?;
-        let left = std::mem::take(&mut decision.left);
-        let verdicts = decision.verdicts(Timestamp::from_micros(0));
-        return Ok(Execution::NothingToWrite { verdicts: Verdicts::Each(verdicts), left });
-    }
-    let script = accepted(session.flavor, plan, |index| decision.accepts(index));
-    let written = match write(session, script).await? {
-        Ok(rows) => Written::of(&rows)?,
-        // The rows are locked and the sums are known to fit: what is missed is not ours to explain.
-        Err(missed) => return miss(session, plan.id, missed, Failure::Statement).await,
-    };
-    let left = std::mem::take(&mut decision.left);
-    let verdicts = Verdicts::Each(decision.verdicts(written.recorded_at));
-    Ok(Execution::Ready { verdicts, left })
-}
-
-/// Undoes a script that did not write what its plan says.
-async fn miss(
-    session: &mut Session,
-    flush: FlushId,
-    missed: Missed,
-    counts_are: Failure,
-) -> Result<Execution, sqlx::Error> {
-    roll_back(session).await?;
-    Ok(Execution::Failed(match missed {
-        Missed::Counts => counts_are,
-        Missed::VersionTaken(error) => {
-            tracing::error!(
-                flush = flush.0,
-                error = describe(&error),
-                "stock.version of this SKU is behind stock_version, so its orders fail; set it to \
-                 the SKU's newest version there"
-            );
-            Failure::Statement
-        }
-    }))
-}
-
-/// What a flush reads back of what it has written.
-struct Written {
-    recorded_at: Timestamp,
-    left: Left,
-}
-
-impl Written {
-    fn of(rows: &[MySqlRow]) -> Result<Self, sqlx::Error> {
-        let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        let left = rows.iter().map(|row| Ok((sku(row, 1)?, row.try_get(2)?)));
-        Ok(Self {
-            recorded_at: Timestamp::from_micros(first.try_get(0)?),
-            left: left.collect::<Result<_, sqlx::Error>>()?,
-        })
-    }
-}
-
-/// What a script did not write, though no statement is to blame.
-enum Missed {
-    /// A count differs from the plan's.
-    Counts,
-    /// The next version of a SKU is recorded already: `stock.version` was changed by hand.
-    VersionTaken(sqlx::Error),
-}
-
-/// Runs a writing script, compares every count with what it has to be, and returns the rows read.
-async fn write(
-    session: &mut Session,
-    script: Script,
-) -> Result<Result<Vec<MySqlRow>, Missed>, sqlx::Error> {
-    let Answers { affected, rows, error } =
-        run_to_error(&mut session.connection, script.text).await;
-    let as_planned = |(count, expected): (&u64, &Expected)| {
-        expected.affects.is_none_or(|affects| affects == *count)
-    };
-    if !affected.iter().zip(&script.steps).all(as_planned) {
-        // Also when there is an error: a stock row that was passed over has the version that it had,
-        // which is recorded already, so the reason is the guard.
-        return Ok(Err(Missed::Counts));
-    }
-    let Some(error) = error else { return Ok(Ok(rows)) };
-    let failed = script.steps.get(affected.len()).map(|expected| expected.step);
-    if failed == Some(Step::Versions) && is_duplicate(&error) {
-        return Ok(Err(Missed::VersionTaken(error)));
-    }
-    Err(error)
-}
-
-/// Sorts out the rows of the two reads of [`lock_and_read`] by their width.
-fn read_ledger(rows: &[MySqlRow]) -> Result<Ledger, sqlx::Error> {
-    let mut ledger = Ledger { available: FxHashMap::default(), known: FxHashMap::default() };
-    for row in rows {
-        if row.len() == 2 {
-            ledger.available.insert(sku(row, 0)?, row.try_get(1)?);
-            continue;
-        }
-        let order_id = text(row, 0)?;
-        let order_id = OrderId::new("order_id", &order_id).map_err(decode_error)?;
-        let movements: &mut KnownMovements = ledger.known.entry(order_id).or_default();
-        let step = match text(row, 1)?.as_str() {
-            "take" => &mut movements.take,
-            "settle" => &mut movements.settle,
-            "adjust" => &mut movements.adjust,
-            // The opening of a SKU that happens to have the name of an order.
-            _ => continue,
-        };
-        let known = match step {
-            Some(known) => known,
-            None => step.insert(Known {
-                changes: Vec::new(),
-                flush: FlushId(row.try_get(5)?),
-                at: Timestamp::from_micros(row.try_get(6)?),
-            }),
-        };
-        known.changes.push((sku(row, 3)?, row.try_get(4)?));
-    }
-    Ok(ledger)
-}
-
-fn sku(row: &MySqlRow, index: usize) -> Result<Sku, sqlx::Error> {
-    Sku::new(&text(row, index)?).map_err(decode_error)
-}
-
-fn decode_error(error: crate::domain::InvalidValue) -> sqlx::Error {
-    sqlx::Error::Decode(error.into())
 }

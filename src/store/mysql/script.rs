@@ -34,6 +34,7 @@ pub(super) enum Step {
     Stock,
     Versions,
     Written,
+    Commit,
 }
 
 impl Script {
@@ -59,17 +60,22 @@ impl Script {
         });
     }
 
-    /// Everything that needs the stock rows, and what the flush has to tell.
-    fn add_stock(
+    /// Everything that needs the stock rows.
+    fn add_stock(&mut self, flavor: Flavor, flush: FlushId, totals: &[SkuTotal]) {
+        let skus = Some(totals.len() as u64);
+        self.add(Step::Stock, skus, |text| write_stock(text, flavor, totals));
+        self.add(Step::Versions, skus, |text| write_versions(text, flavor, flush.0, totals));
+    }
+
+    /// The same, and what the flush has to tell.
+    fn add_stock_and_read(
         &mut self,
         flavor: Flavor,
         flush: FlushId,
         first: &Operation,
         totals: &[SkuTotal],
     ) {
-        let skus = Some(totals.len() as u64);
-        self.add(Step::Stock, skus, |text| write_stock(text, flavor, totals));
-        self.add(Step::Versions, skus, |text| write_versions(text, flavor, flush.0, totals));
+        self.add_stock(flavor, flush, totals);
         self.add(Step::Written, None, |text| write_read_back(text, first, totals));
     }
 }
@@ -77,7 +83,16 @@ impl Script {
 /// Everything a plan writes, in a transaction of its own: ledger rows first, hot rows last.
 pub(super) fn merged(flavor: Flavor, plan: &Plan) -> Script {
     let mut script = prepared(flavor, plan);
-    script.add_stock(flavor, plan.id, &plan.operations[0], &plan.totals(|_| true));
+    script.add_stock_and_read(flavor, plan.id, &plan.operations[0], &plan.totals(|_| true));
+    script
+}
+
+/// The whole transaction of an order that is alone, with its commit: two of its statements hand over what
+/// others read, and the last before the commit fails if the stock was not changed.
+pub(super) fn at_once(flavor: Flavor, plan: &Plan) -> Script {
+    let mut script = prepared(flavor, plan);
+    script.add_stock(flavor, plan.id, &plan.totals(|_| true));
+    script.add(Step::Commit, None, |text| text.push_str("COMMIT"));
     script
 }
 
@@ -91,7 +106,7 @@ pub(super) fn prepared(flavor: Flavor, plan: &Plan) -> Script {
 /// The second part of [`merged`]: the stock rows.
 pub(super) fn finished(flavor: Flavor, plan: &Plan) -> Script {
     let mut script = Script::default();
-    script.add_stock(flavor, plan.id, &plan.operations[0], &plan.totals(|_| true));
+    script.add_stock_and_read(flavor, plan.id, &plan.operations[0], &plan.totals(|_| true));
     script
 }
 
@@ -102,7 +117,7 @@ pub(super) fn accepted(flavor: Flavor, plan: &Plan, accepts: impl Fn(usize) -> b
         all.filter(|(index, _)| accepts(*index)).map(|(_, operation)| operation).collect();
     let mut script = Script::default();
     script.add_movements(flavor, plan.id, &operations);
-    script.add_stock(flavor, plan.id, operations[0], &plan.totals(&accepts));
+    script.add_stock_and_read(flavor, plan.id, operations[0], &plan.totals(&accepts));
     script
 }
 

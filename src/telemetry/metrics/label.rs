@@ -51,6 +51,8 @@ label! {
 label! {
     /// How a flush was run.
     pub enum FlushMode {
+        /// One order that was alone, committed in the message that wrote it.
+        AtOnce = "at_once",
         /// One guarded update a SKU, without reading first.
         Merged = "merged",
         /// Rows locked and read, every order decided in memory.

@@ -354,11 +354,21 @@ impl Link {
         Ok(over)
     }
 
-    /// Reads the answer to COMMIT, and tells whether it was an OK.
+    /// Reads the answers to a text that ends with COMMIT, and tells whether all were OK.
     async fn swallow_ok(&mut self) -> io::Result<bool> {
-        let mut start = [0; 5];
-        self.server.read_exact(&mut start).await?;
-        Ok(start[4] == 0)
+        loop {
+            let mut header = [0; 4];
+            self.server.read_exact(&mut header).await?;
+            let length = packet_length(&header).expect("a whole header") - header.len();
+            let mut payload = vec![0; length];
+            self.server.read_exact(&mut payload).await?;
+            if payload[0] != 0 {
+                return Ok(false);
+            }
+            if !more_follow(&payload) {
+                return Ok(true);
+            }
+        }
     }
 
     async fn answer(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -381,8 +391,24 @@ fn packet_length(bytes: &[u8]) -> Option<usize> {
     Some(4 + u32::from_le_bytes([header[0], header[1], header[2], 0]) as usize)
 }
 
+/// True when the status of an OK says that the text goes on.
+fn more_follow(ok: &[u8]) -> bool {
+    const SERVER_MORE_RESULTS_EXISTS: u8 = 8;
+    let mut at = 1;
+    for _ in ["affected rows", "last insert id"] {
+        at += match ok[at] {
+            0xfc => 3,
+            0xfd => 4,
+            0xfe => 9,
+            _ => 1,
+        };
+    }
+    ok[at] & SERVER_MORE_RESULTS_EXISTS != 0
+}
+
 fn moment_of(packet: &[u8]) -> Option<Moment> {
-    if begins(packet, &["COMMIT"]) {
+    // By itself, or at the end of a whole transaction.
+    if packet.ends_with(b"COMMIT") {
         Some(Moment::Commit)
     } else if begins(packet, &["BEGIN", "START TRANSACTION"]) {
         Some(Moment::Execute)

@@ -3,10 +3,13 @@ INSERT INTO movement (order_id, step, line, kind, sku, delta, flush_id)
 WITH planned (order_id, sku, delta) AS (VALUES ('o-1','mug',-2),('o-2','mug',-1))
 SELECT order_id, 'take', 1, 'deduct', sku, delta, 1099511627776 FROM planned;
 UPDATE stock
-SET available = available + -3, version = version + 1
+SET available = LAST_INSERT_ID(available + -3), version = version + 1
 WHERE sku = 'mug' AND available >= 3 AND available <= 1000000000000000;
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
-SELECT sku, version, 1099511627776, available, -3, 2 FROM stock WHERE sku = 'mug';
+VALUES (
+    'mug', IF(ROW_COUNT() = 1, (SELECT version FROM stock WHERE sku = 'mug'), NULL),
+    1099511627776, LAST_INSERT_ID(), -3, 2
+);
 SELECT
     TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available
 FROM movement STRAIGHT_JOIN stock

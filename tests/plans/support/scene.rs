@@ -109,7 +109,11 @@ pub(crate) async fn run(connection: &mut MySqlConnection, text: &str) {
 pub(crate) async fn ready(connection: &mut FlushConnection, plan: &Plan) -> Verdicts {
     match connection.execute(plan).await {
         Execution::Ready { verdicts, .. } => verdicts,
-        other @ (Execution::NothingToWrite { .. } | Execution::Landed | Execution::Failed(_)) => {
+        other @ (Execution::NothingToWrite { .. }
+        | Execution::Committed { .. }
+        | Execution::CommitUnknown
+        | Execution::Landed { .. }
+        | Execution::Failed(_)) => {
             panic!("flush {} is not ready: {other:?}", plan.id.0)
         }
     }

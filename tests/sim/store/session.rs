@@ -42,7 +42,7 @@ impl Store {
     pub(crate) fn begin(&mut self, plan: Arc<Plan>, at: Timestamp, ahead: bool) -> SessionId {
         let skus = plan.totals(|_| true).into_iter().map(|total| Todo::LockStock(total.sku));
         let todo: VecDeque<Todo> = match plan.mode {
-            Mode::Merged => {
+            Mode::AtOnce | Mode::Merged => {
                 let rows = plan.operations.iter().flat_map(|op| rows_of(op, plan.id, at));
                 let pause = ahead.then_some(Todo::Pause);
                 let rows = rows.map(Todo::Insert).chain(pause);
@@ -258,9 +258,12 @@ impl Store {
             }
         }
         let looks = self.plant != Some(Plant::DecideAgainWhatLanded);
-        if looks && plan.resolving && ledger.has_from(plan.id) {
+        if looks
+            && plan.resolving
+            && let Some(at) = ledger.landed(plan.id)
+        {
             let session = self.sessions.get_mut(&id).expect("it advances");
-            session.execution = Some(Execution::Landed);
+            session.execution = Some(Execution::Landed { at });
             return;
         }
         let decision = decide(&plan, ledger);

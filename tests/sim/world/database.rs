@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hotrow::domain::{Timestamp, Verdict};
-use hotrow::engine::{CommitOutcome, Execution, Failure, FlushId, Plan};
+use hotrow::engine::{CommitOutcome, Execution, Failure, FlushId, Left, Mode, Plan, Verdicts};
 use rand::RngExt;
 
 use super::engines::{incarnation_of, name};
@@ -27,6 +27,10 @@ impl World {
             let wait_ms = self.rng.random_range(0..100);
             let failed = self.report_of(flush, Execution::Failed(Failure::Lost));
             return self.at(self.now_ms + wait_ms, failed);
+        }
+        if plan.resolving && self.store.end_abandoned(flush) > 0 {
+            self.hits.count(Hit::AbandonedSessionEnded);
+            self.wake();
         }
         if !self.writable {
             return self.report_failure(flush, Failure::NotWritable);
@@ -116,13 +120,46 @@ impl World {
                 }
                 Progress::Blocked => return self.blocked(id, waits_before),
                 Progress::Finished(execution) => {
-                    if !abandoned {
-                        self.finished(id, plan.id, execution);
+                    match (plan.mode == Mode::AtOnce, execution) {
+                        (true, Execution::Ready { verdicts, left }) => {
+                            self.commit_at_once(id, plan.id, verdicts, left, abandoned);
+                        }
+                        (_, execution) if !abandoned => self.finished(id, plan.id, execution),
+                        (..) => {}
                     }
                     return self.wake();
                 }
             }
         }
+    }
+
+    /// The commit is in the text that the session runs.
+    fn commit_at_once(
+        &mut self,
+        id: SessionId,
+        flush: FlushId,
+        verdicts: Verdicts,
+        left: Left,
+        abandoned: bool,
+    ) {
+        let ailment = self.ailing.remove(&id).map(|(_, ailment)| ailment);
+        if abandoned || ailment == Some(Ailment::LosesClient) {
+            if !abandoned {
+                self.lose_client(id, flush);
+            }
+            // Else it vanishes before it gets there.
+            if self.rng.random_bool(0.5) {
+                self.hits.count(Hit::CommittedWithoutClient);
+                self.store.commit(id);
+            }
+            return;
+        }
+        let execution = match self.commit_session(id, flush) {
+            CommitOutcome::Committed => Execution::Committed { verdicts, left },
+            CommitOutcome::NotCommitted => Execution::Failed(Failure::Conflict),
+            CommitOutcome::Unknown => Execution::CommitUnknown,
+        };
+        self.report(flush, execution);
     }
 
     /// True when the session is over.
@@ -153,11 +190,17 @@ impl World {
     fn lose_client(&mut self, id: SessionId, flush: FlushId) {
         self.hits.count(Hit::ConnectionLostInExecution);
         self.say(|_| format!("flush {}: {id:?} loses its client", name(flush)));
+        let mut at_once = false;
         if let Some(session) = self.store.session_mut(id) {
             session.abandoned = true;
+            at_once = session.plan.as_ref().is_some_and(|plan| plan.mode == Mode::AtOnce);
             self.soon(self.setting.linger_ms, Event::Vanish { session: id });
         }
-        self.report_failure(flush, Failure::Lost);
+        if at_once {
+            self.report(flush, Execution::CommitUnknown);
+        } else {
+            self.report_failure(flush, Failure::Lost);
+        }
     }
 
     fn finished(&mut self, id: SessionId, flush: FlushId, execution: Execution) {

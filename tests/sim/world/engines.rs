@@ -217,14 +217,20 @@ impl World {
         flight.stage = match &execution {
             Execution::Ready { .. } => Stage::Ready,
             Execution::Failed(_) if plan.resolving => Stage::Unanswered,
-            Execution::NothingToWrite { .. } | Execution::Landed | Execution::Failed(_) => {
-                Stage::Over
-            }
+            Execution::CommitUnknown => Stage::Unanswered,
+            Execution::NothingToWrite { .. }
+            | Execution::Committed { .. }
+            | Execution::Landed { .. }
+            | Execution::Failed(_) => Stage::Over,
         };
         if execution == Execution::Failed(Failure::Statement)
             && let [alone] = plan.operations.as_slice()
         {
             self.refused_statements.insert((incarnation, Key::of(alone)));
+        }
+        if execution == Execution::CommitUnknown {
+            let keys = plan.operations.iter().map(Key::of);
+            self.unanswered_commits.extend(keys.map(|key| (incarnation, key)));
         }
         let hit = hit_of(&execution, &plan);
         combiner.executed(now_ms, flush, execution);
@@ -403,11 +409,13 @@ fn too_much(engine: usize) -> Operation {
 fn hit_of(execution: &Execution, plan: &Plan) -> Vec<Hit> {
     let mut hits = vec![match execution {
         Execution::Ready { .. } => match plan.mode {
-            Mode::Merged => Hit::MergedReady,
+            Mode::AtOnce | Mode::Merged => Hit::MergedReady,
             Mode::Deciding => Hit::DecidingReady,
         },
         Execution::NothingToWrite { .. } => Hit::NothingToWrite,
-        Execution::Landed => Hit::ResolvedAsLanded,
+        Execution::Committed { .. } => Hit::CommittedAtOnce,
+        Execution::CommitUnknown => Hit::CommitAtOnceUnknown,
+        Execution::Landed { .. } => Hit::ResolvedAsLanded,
         Execution::Failed(failure) => match failure {
             Failure::Duplicate => Hit::FailedDuplicate,
             Failure::Guard => Hit::FailedGuard,

@@ -1,0 +1,112 @@
+//! An order that is alone is committed in the message that writes it.
+
+use std::time::Duration;
+
+use hotrow::domain::Timestamp;
+use hotrow::embedded::Flavor;
+use hotrow::engine::{Execution, Failure, Mode, Plan, Verdicts};
+use hotrow::store::mysql::{Abandoned, FlushConnection, FlushTiming};
+use sqlx::Row;
+
+use crate::support::make::{merged, resolving, sku, take};
+use crate::support::scene::{Scene, TIMING, run};
+
+fn alone(flush: u64, id: &str, name: &str, units: i64) -> Plan {
+    Plan { mode: Mode::AtOnce, ..merged(flush, vec![take(id, &[(name, units)])]) }
+}
+
+fn committed(execution: Execution) -> (Timestamp, Vec<(String, i64)>) {
+    match execution {
+        Execution::Committed { verdicts: Verdicts::AllDone(at), left } => {
+            (at, left.into_iter().map(|(sku, units)| (sku.to_string(), units)).collect())
+        }
+        other @ (Execution::Ready { .. }
+        | Execution::NothingToWrite { .. }
+        | Execution::Committed { .. }
+        | Execution::CommitUnknown
+        | Execution::Landed { .. }
+        | Execution::Failed(_)) => panic!("{other:?}"),
+    }
+}
+
+async fn it_is_committed_and_tells_what_was_recorded(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10)]).await;
+    let mut connection = scene.connection();
+    let (at, left) = committed(connection.execute(&alone(1, "o-1", "a", 3)).await);
+    assert_eq!(left, [("a".to_owned(), 7)]);
+    let recorded = "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at), \
+                    TIMESTAMPDIFF(SECOND, created_at, UTC_TIMESTAMP(6)) \
+                    FROM movement WHERE order_id = 'o-1'";
+    let row = sqlx::query(recorded).fetch_one(&mut scene.admin().await).await.unwrap();
+    assert_eq!(at.micros(), row.get::<i64, _>(0));
+    assert!((0..600).contains(&row.get::<i64, _>(1)), "the server's clock, in UTC");
+    // To the last unit.
+    let (_, left) = committed(connection.execute(&alone(2, "o-2", "a", 7)).await);
+    assert_eq!(left, [("a".to_owned(), 0)]);
+    assert_eq!(scene.stock().await, ["a 0 3"]);
+    assert_eq!(scene.versions().await, ["a 2 1 7 -3 1", "a 3 2 0 -7 1"]);
+    assert_eq!(scene.movements().await, ["o-1 take 1 deduct a -3 1", "o-2 take 1 deduct a -7 2"]);
+    scene.nothing_is_open().await;
+}
+
+/// The commit stands in the same message: whatever does not fit has to stop the server before it.
+async fn what_does_not_fit_is_not_committed(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 10)]).await;
+    let mut connection = scene.connection();
+    committed(connection.execute(&alone(1, "o-1", "a", 3)).await);
+    // Even if the newest version was thrown away by hand, which would else be in the way.
+    scene.run("DELETE FROM stock_version WHERE sku = 'b'").await;
+    for (plan, failure) in [
+        (alone(2, "o-2", "a", 8), Failure::Guard),
+        (alone(3, "o-3", "b", 11), Failure::Guard),
+        (alone(4, "o-4", "unknown", 1), Failure::Guard),
+        (alone(5, "o-1", "a", 3), Failure::Duplicate),
+        (alone(6, "o-1", "b", 1), Failure::Duplicate),
+    ] {
+        assert_eq!(connection.execute(&plan).await, Execution::Failed(failure), "{plan:?}");
+        scene.nothing_is_open().await;
+    }
+    scene.run("UPDATE stock SET version = 1 WHERE sku = 'a'").await;
+    let plan = alone(7, "o-7", "a", 1);
+    assert_eq!(connection.execute(&plan).await, Execution::Failed(Failure::Statement));
+    assert_eq!(scene.stock().await, ["a 7 1", "b 10 1"]);
+    assert_eq!(scene.movements().await, ["o-1 take 1 deduct a -3 1"]);
+}
+
+/// A row that stays locked is an answer; a server that stays silent is not.
+async fn silence_leaves_the_commit_unknown(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10)]).await;
+    let mut somebody = scene.admin().await;
+    run(&mut somebody, "BEGIN; SELECT * FROM stock WHERE sku = 'a' FOR UPDATE").await;
+    let plan = alone(1, "o-1", "a", 1);
+    let execution = scene.connection().execute(&plan).await;
+    assert_eq!(execution, Execution::Failed(Failure::LockWait));
+    let timing = FlushTiming { execute: Duration::from_millis(200), ..TIMING };
+    let abandoned = Abandoned::default();
+    let mut silent = FlushConnection::new(scene.address.clone(), timing, abandoned.clone());
+    assert_eq!(silent.execute(&plan).await, Execution::CommitUnknown);
+    // The resolver ends the session first, so that it cannot commit after all; then it looks.
+    let mut resolver = FlushConnection::new(scene.address.clone(), TIMING, abandoned);
+    assert!(resolver.probe().await);
+    run(&mut somebody, "ROLLBACK").await;
+    match resolver.execute(&resolving(&plan)).await {
+        Execution::Ready { .. } => resolver.roll_back().await,
+        other @ (Execution::NothingToWrite { .. }
+        | Execution::Committed { .. }
+        | Execution::CommitUnknown
+        | Execution::Landed { .. }
+        | Execution::Failed(_)) => panic!("it was ended before it got the row: {other:?}"),
+    }
+    assert_eq!(scene.stock().await, ["a 10 1"]);
+    assert_eq!(scene.movements().await, [""; 0]);
+    // Had it landed, that would be found, with its time.
+    let (at, _) = committed(resolver.execute(&plan).await);
+    assert_eq!(resolver.execute(&resolving(&plan)).await, Execution::Landed { at });
+    assert_eq!(scene.desk().await.stock(vec![sku("a")]).await.unwrap()[0].available, 9);
+}
+
+both_flavors!(
+    it_is_committed_and_tells_what_was_recorded,
+    what_does_not_fit_is_not_committed,
+    silence_leaves_the_commit_unknown,
+);

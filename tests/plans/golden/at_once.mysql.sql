@@ -1,0 +1,16 @@
+BEGIN;
+INSERT INTO movement (order_id, step, line, kind, sku, delta, flush_id, created_at)
+VALUES (
+    'o-7', 'take', 1, 'deduct', 'mug', -1, 1099511627779,
+    TIMESTAMP '1970-01-01 00:00:00'
+        + INTERVAL LAST_INSERT_ID(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6))) MICROSECOND
+);
+UPDATE stock
+SET available = LAST_INSERT_ID(available + -1), version = version + 1
+WHERE sku = 'mug' AND available >= 1 AND available <= 1000000000000000;
+INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
+VALUES (
+    'mug', IF(ROW_COUNT() = 1, (SELECT version FROM stock WHERE sku = 'mug'), NULL),
+    1099511627779, LAST_INSERT_ID(), -1, 1
+);
+COMMIT
