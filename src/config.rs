@@ -70,7 +70,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     process_depth_max: Option<usize>,
 
-    /// Database connections for flushes. [default: 3]
+    /// Database connections for flushes. [default: 4]
     #[arg(long, env = "HOTROW_CONNECTIONS", value_name = "COUNT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<usize>,

@@ -10,7 +10,8 @@
 //! What holds at every moment:
 //!
 //! - A lane's operations are executed in the order of their arrival. A lane has at most one flush
-//!   that executes; the next may start while the one before commits, and commits only after it.
+//!   that changes its stock row; the next may start while the one before commits, and commits only
+//!   after it. While a lane has full flushes waiting, the next ones write their ledger rows ahead.
 //! - An operation is answered once, after the outcome of its flush is known, or when its deadline
 //!   passes.
 //! - A flush whose commit has no answer keeps its lanes closed until it is resolved by executing the

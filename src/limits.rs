@@ -34,9 +34,9 @@ pub const FLUSH_ROWS_MAX: usize = 4_096;
 pub const LANE_TURN_ORDERS_MAX: usize = 512;
 /// A lane without traffic is forgotten after one to two times this, in milliseconds.
 pub const LANE_REST_MS: u64 = 1_000;
-/// Flushes of one lane in the air: one that commits, one that executes, and, when a full one waits
-/// behind these, one that writes its ledger rows ahead.
-pub const LANE_FLIGHTS_MAX: usize = 3;
+/// Flushes of one lane in the air: one that commits, one that executes, and, while full ones wait behind
+/// these, two that write their ledger rows ahead.
+pub const LANE_FLIGHTS_MAX: usize = 4;
 /// Attempts after which an order's lanes are flushed apart from all others.
 pub const ATTEMPTS_BEFORE_APART: u32 = 2;
 /// Attempts after which an order is flushed alone.
@@ -46,9 +46,9 @@ pub const ATTEMPTS_BEFORE_ALONE: u32 = 4;
 pub const LANE_DEPTH_MAX: usize = 50_000;
 /// Default of `process_depth_max`: orders accepted and not yet answered, over all lanes.
 pub const PROCESS_DEPTH_MAX: usize = 200_000;
-/// Default of `connections`: flushes that may be in the air, each on its own database connection. More
-/// than the server has cores for, plus one that commits, only makes each of them smaller.
-pub const FLUSH_CONNECTIONS: usize = 3;
+/// Default of `connections`: flushes that may be in the air, each on its own database connection. One hot
+/// lane uses all of them; more would only make each flush of a spread load smaller.
+pub const FLUSH_CONNECTIONS: usize = 4;
 /// Default of `order_deadline_ms`: after this long an order is answered, known or not.
 pub const ORDER_DEADLINE_MS: u64 = 10_000;
 /// Longest that a read or an opening of stock waits for the database.

@@ -261,13 +261,21 @@ impl<T> Combiner<T> {
     fn next_draft_ahead(&mut self) -> Option<Draft<T>> {
         while self.may_launch() {
             let ix = self.crowded.pop_front()?;
-            let lane = self.lanes.get_mut(ix);
-            lane.in_crowd = false;
-            let Some(before) = lane.flights.last().map(|id| &self.flights[id]) else { continue };
-            let orders_max = self.policy.flush_orders_max;
-            if lane.is_crowded(orders_max) && before.can_be_followed() {
-                let (lanes, queue) = (&mut self.lanes, &mut self.queue);
-                let draft = draft_ahead(ix, &before.plan, lanes, queue, orders_max);
+            self.lanes.get_mut(ix).in_crowd = false;
+            let lane = self.lanes.get(ix);
+            if !lane.is_crowded(self.policy.flush_orders_max) {
+                continue;
+            }
+            let before: Vec<&Flight<T>> = lane
+                .flights
+                .iter()
+                .map(|id| &self.flights[id])
+                .filter(|flight| !flight.is_executed())
+                .collect();
+            if !before.is_empty() && before.iter().all(|flight| flight.can_be_followed()) {
+                let plans = before.iter().map(|flight| &*flight.plan);
+                let orders_max = self.policy.flush_orders_max;
+                let draft = draft_ahead(ix, plans, &mut self.lanes, &mut self.queue, orders_max);
                 if draft.is_some() {
                     return draft;
                 }

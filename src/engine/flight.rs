@@ -80,7 +80,7 @@ impl<T> Flight<T> {
     /// True while the next flush of its lane may be prepared beside it: should it fail, what it carries
     /// goes first again.
     pub(super) fn can_be_followed(&self) -> bool {
-        matches!(self.stage, Stage::Executing)
+        matches!(self.stage, Stage::Executing | Stage::Preparing | Stage::Prepared)
             && matches!(self.plan.mode, Mode::Merged)
             && !self.plan.resolving
     }

@@ -76,17 +76,18 @@ pub(super) fn draft<T>(
     drafting.finish()
 }
 
-/// Takes a flush of orders from a lane whose flush before it still executes, if it is at least half
-/// full. It stops at whatever should not be written ahead: an order of several lanes, one that failed
-/// before, and an id of the flush before, which would wait for this one while this one waits for it.
-pub(super) fn draft_ahead<T>(
+/// Takes a flush of orders from a lane whose flushes before it are not executed yet, if it is at least
+/// half full. It stops at whatever should not be written ahead: an order of several lanes, one that
+/// failed before, and an id of a flush before, which would wait for this one while this one waits for it.
+pub(super) fn draft_ahead<'p, T>(
     ix: LaneIx,
-    before: &Plan,
+    before: impl Iterator<Item = &'p Plan>,
     lanes: &mut Lanes,
     queue: &mut Queue<T>,
     orders_max: usize,
 ) -> Option<Draft<T>> {
-    let known: FxHashSet<&OrderId> = before.operations.iter().map(Operation::id).collect();
+    let known: FxHashSet<&OrderId> =
+        before.flat_map(|plan| &plan.operations).map(Operation::id).collect();
     let mut drafting = Drafting::new(lanes, queue, orders_max);
     let may_go = |waiting: &Waiting<T>| {
         let lanes = waiting.member.lanes.as_slice();
