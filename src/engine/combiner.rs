@@ -304,7 +304,9 @@ impl<T> Combiner<T> {
             lane.flights.push(id);
             distinct.push(ix);
         }
+        let newest_orders = members.len().div_ceil(distinct.len());
         for &ix in &distinct {
+            self.lanes.get_mut(ix).newest_orders = newest_orders;
             self.crowd(ix);
         }
         let apart = members.first().is_some_and(|first| first.attempts >= ATTEMPTS_BEFORE_APART);

@@ -22,6 +22,8 @@ pub(super) struct Lane {
     pub wanted: i64,
     /// Flushes in the air, oldest first.
     pub flights: Vec<FlushId>,
+    /// Operations of this lane in the newest of them, about.
+    pub newest_orders: usize,
     /// The flush that keeps the lane closed: it executes, or its commit is not resolved.
     pub closed_by: Option<FlushId>,
     /// True while the lane stands in the ring of lanes that may give to the next plan.
@@ -40,6 +42,12 @@ impl Lane {
     /// True when its head may go into a plan now.
     pub(super) fn open(&self) -> bool {
         self.closed_by.is_none() && self.flights.len() < LANE_FLIGHTS_MAX && !self.queue.is_empty()
+    }
+
+    /// True when its head should go into a plan now. While a flush commits, the next is worth its own
+    /// commit once as many wait as went before; else what waits is cheaper together, when that has landed.
+    pub(super) fn ready(&self) -> bool {
+        self.open() && (self.flights.is_empty() || self.queue.len() >= self.newest_orders)
     }
 
     /// True when a full flush waits behind one that keeps the lane closed, and there is room in the air.
@@ -85,6 +93,7 @@ impl Lanes {
             queue: VecDeque::new(),
             wanted: 0,
             flights: Vec::new(),
+            newest_orders: 0,
             closed_by: None,
             in_ring: false,
             in_crowd: false,

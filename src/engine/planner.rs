@@ -67,7 +67,7 @@ pub(super) fn draft<T>(
         }
         for other in std::mem::take(&mut drafting.reopened) {
             let lane = drafting.lanes.get_mut(other);
-            if lane.open() && !lane.in_ring {
+            if lane.ready() && !lane.in_ring {
                 lane.in_ring = true;
                 ring.push_back(other);
             }

@@ -63,7 +63,7 @@ impl<T> Combiner<T> {
 
     pub(super) fn ready(&mut self, ix: LaneIx) {
         let lane = self.lanes.get_mut(ix);
-        if !lane.in_ring && lane.open() {
+        if !lane.in_ring && lane.ready() {
             lane.in_ring = true;
             self.ring.push_back(ix);
         }
