@@ -81,7 +81,7 @@ impl Database {
                 &mut connection,
                 format!(
                     "BEGIN; INSERT INTO movement (order_id, step, line, kind, sku, delta, flush_id) \
-                     SELECT CONCAT('o-', LEFT(MD5(n), 15), 'x'), 'take', 1, 'deduct', 'sku-0000000', -1, 0 \
+                     SELECT CONCAT('o-', LEFT(SHA2(n, 224), 15), 'x'), 'take', 1, 'deduct', 'sku-0000000', -1, 0 \
                      FROM {numbers}; \
                      UPDATE stock SET available = available - {count}, version = version + 1 \
                      WHERE sku = 'sku-0000000'; \
