@@ -4,10 +4,12 @@ use rustc_hash::FxHashMap;
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
-use super::answers::{Missed, write};
+use super::answers::{Missed, ended_early, write};
 use super::connect::{Session, run, text};
 use super::error::describe;
-use super::script::{Script, accepted, lock_and_read, merged};
+use super::script::{
+    Expected, LOCK_AND_READ_STATEMENTS, Script, Step, accepted, lock_and_read, merged,
+};
 use crate::domain::{OrderId, Sku, Timestamp};
 use crate::engine::{
     Execution, Failure, FlushId, Known, KnownMovements, Ledger, Left, Plan, Verdicts, decide,
@@ -45,7 +47,11 @@ pub(super) async fn execute_deciding(
     session: &mut Session,
     plan: &Plan,
 ) -> Result<Execution, sqlx::Error> {
-    let (_, rows) = run(&mut session.connection, lock_and_read(session.flavor, plan)).await?;
+    let (answered, rows) =
+        run(&mut session.connection, lock_and_read(session.flavor, plan)).await?;
+    if answered.len() != LOCK_AND_READ_STATEMENTS {
+        return Err(ended_early(answered.len(), LOCK_AND_READ_STATEMENTS));
+    }
     let ledger = read_ledger(&rows)?;
     if plan.resolving
         && let Some(at) = ledger.landed(plan.id)
@@ -97,11 +103,14 @@ pub(super) fn failure_of_missed(flush: FlushId, missed: Missed, counts_are: Fail
     }
 }
 
-/// What the statements of [`at_once`] have handed over.
-pub(super) fn committed_at_once(plan: &Plan, handed: &[u64]) -> Execution {
-    let number = |place: usize| handed.get(place).map_or(0, |value| value.cast_signed());
-    let recorded_at = Timestamp::from_micros(number(1));
-    let left = vec![(plan.operations[0].change(0).sku.clone(), number(2))];
+/// What a whole script of [`at_once`](super::script::at_once) has handed over.
+pub(super) fn committed_at_once(plan: &Plan, steps: &[Expected], handed: &[u64]) -> Execution {
+    let by = |step: Step| {
+        let place = steps.iter().position(|expected| expected.step == step);
+        handed[place.expect("it has this step, and every step was answered")].cast_signed()
+    };
+    let recorded_at = Timestamp::from_micros(by(Step::Movements));
+    let left = vec![(plan.operations[0].change(0).sku.clone(), by(Step::Stock))];
     Execution::Committed { verdicts: Verdicts::AllDone(recorded_at), left }
 }
 

@@ -96,7 +96,7 @@ impl FlushConnection {
         match Checked::of(&steps, answers) {
             Checked::AsPlanned { handed, .. } => {
                 self.session = Some(session);
-                committed_at_once(plan, &handed)
+                committed_at_once(plan, &steps, &handed)
             }
             Checked::Error(error) if failed == Some(Step::Commit) || !is_answer(&error) => {
                 self.abandoned.add(id);
@@ -225,10 +225,13 @@ impl FlushConnection {
     pub async fn probe(&mut self) -> bool {
         let Some(mut session) = self.ready_session().await else { return false };
         let probe = run(&mut session.connection, sql::PROBE.text().to_owned());
-        let answer = tokio::time::timeout(self.timing.execute, probe).await;
-        if matches!(answer, Ok(Ok(_))) {
-            self.session = Some(session);
-            return true;
+        match tokio::time::timeout(self.timing.execute, probe).await {
+            Ok(Ok(_)) => {
+                self.session = Some(session);
+                return true;
+            }
+            Ok(Err(error)) => warn!(error = describe(&error), "the database takes no writes"),
+            Err(_) => warn!("no answer to a probe in time; connection dropped"),
         }
         false
     }
@@ -240,6 +243,9 @@ impl FlushConnection {
         let ping = tokio::time::timeout(self.timing.connect, session.connection.ping()).await;
         if matches!(ping, Ok(Ok(()))) {
             self.session = Some(session);
+        } else {
+            // It may be in the middle of a flush that waits for others, with locks.
+            self.abandoned.add(session.id);
         }
     }
 
@@ -279,9 +285,9 @@ impl FlushConnection {
         match tokio::time::timeout(self.timing.connect, readying).await {
             Ok(Ok(session)) => return Some(session),
             Ok(Err(error)) => {
-                warn!(address = %self.address, error = describe(&error), "cannot connect");
+                warn!(address = %self.address, error = describe(&error), "no usable connection");
             }
-            Err(_) => warn!(address = %self.address, "no connection in time"),
+            Err(_) => warn!(address = %self.address, "no usable connection in time"),
         }
         None
     }

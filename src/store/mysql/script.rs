@@ -121,6 +121,9 @@ pub(super) fn accepted(flavor: Flavor, plan: &Plan, accepts: impl Fn(usize) -> b
     script
 }
 
+/// The statements of [`lock_and_read`].
+pub(super) const LOCK_AND_READ_STATEMENTS: usize = 3;
+
 /// Begins a transaction, locks the stock rows of a plan, and reads what is known of its ids.
 pub(super) fn lock_and_read(flavor: Flavor, plan: &Plan) -> String {
     let mut skus: Vec<&Sku> =

@@ -131,6 +131,13 @@ impl World {
         };
         let busy = |f: &&Flight| !matches!(f.stage, Stage::Unanswered | Stage::Over);
         let executing = flights.values().filter(busy).count();
+        if stage == Stage::Preparing
+            && let Some(other) = flights.values().find(|flight| wait_for_each_other(flight, &plan))
+        {
+            let (ours, theirs) = (name(plan.id), name(other.plan.id));
+            let detail = format!("flush {ours} is prepared with an id of flush {theirs} before it");
+            return Err(Violation::new(Rule::Protocol, detail));
+        }
         if !allowed || plan.operations.is_empty() || executing >= self.setting.policy.flights_max {
             let detail = format!("flush {} was started out of turn", name(plan.id));
             return Err(Violation::new(Rule::Protocol, detail));
@@ -384,6 +391,16 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// True when the later plan could hold a ledger row that this flight still wants, and waits for it.
+fn wait_for_each_other(flight: &Flight, later: &Plan) -> bool {
+    let unwritten = matches!(flight.stage, Stage::Preparing | Stage::Executing);
+    let ids = || flight.plan.operations.iter().map(Operation::id);
+    let skus = |plan: &Plan| plan.totals(|_| true).into_iter().map(|total| total.sku);
+    unwritten
+        && later.operations.iter().any(|operation| ids().any(|id| id == operation.id()))
+        && skus(&flight.plan).any(|sku| skus(later).any(|other| other == sku))
 }
 
 /// A flush id a person can read: life and number.

@@ -1,0 +1,215 @@
+//! The combiner step by step: which flush starts when, how it goes on, and who is told what.
+
+use std::sync::Arc;
+
+use hotrow::domain::{
+    Line, NotExecuted, Operation, Order, OrderId, Quantity, Sku, Timestamp, Verdict,
+};
+use hotrow::engine::{
+    Action, Combiner, CommitOutcome, Execution, Failure, FlushId, Plan, Policy, Verdicts,
+};
+
+const POLICY: Policy =
+    Policy { lane_depth_max: 1_000, flush_orders_max: 4, flights_max: 4, order_deadline_ms: 1_000 };
+
+struct Desk {
+    combiner: Combiner<usize>,
+    arrived: usize,
+    answers: Vec<(usize, Verdict)>,
+    now_ms: u64,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let combiner = Combiner::new(POLICY, FlushId(1));
+        Self { combiner, arrived: 0, answers: Vec::new(), now_ms: 0 }
+    }
+
+    /// As many orders of the SKU, each with an id of its own.
+    fn arrive(&mut self, sku: &str, count: usize) {
+        for _ in 0..count {
+            self.arrive_as(&format!("o-{}", self.arrived), sku);
+        }
+    }
+
+    fn arrive_as(&mut self, id: &str, sku: &str) {
+        let sku = Sku::new(sku).expect("valid");
+        let line = Line { sku, quantity: Quantity::new(1).expect("valid") };
+        let id = OrderId::new("order_id", id).expect("valid");
+        let order = Order::new(id, vec![line]).expect("valid");
+        self.combiner.submit(self.now_ms, Operation::Take(order), self.arrived);
+        self.arrived += 1;
+    }
+
+    /// What is to be done now, in words; answers are put aside.
+    fn actions(&mut self) -> Vec<String> {
+        let mut words = Vec::new();
+        for action in self.combiner.actions(self.now_ms) {
+            let of = |verb: &str, plan: &Arc<Plan>| {
+                format!("{verb} {} {:?} {}", plan.id.0, plan.mode, plan.operations.len())
+            };
+            match action {
+                Action::Execute(plan) => words.push(of("execute", &plan)),
+                Action::Prepare(plan) => words.push(of("prepare", &plan)),
+                Action::Finish(plan) => words.push(format!("finish {}", plan.id.0)),
+                Action::Commit(flush) => words.push(format!("commit {}", flush.0)),
+                Action::RollBack(flush) => words.push(format!("roll back {}", flush.0)),
+                Action::Probe => words.push("probe".to_owned()),
+                Action::Answer(answers) => self.answers.extend(answers),
+            }
+        }
+        words
+    }
+
+    fn executed(&mut self, flush: u64) -> Vec<String> {
+        let verdicts = Verdicts::AllDone(Timestamp::from_micros(1));
+        let execution = Execution::Ready { verdicts, left: Vec::new() };
+        self.combiner.executed(self.now_ms, FlushId(flush), execution);
+        self.actions()
+    }
+
+    fn failed(&mut self, flush: u64, failure: Failure) -> Vec<String> {
+        self.combiner.executed(self.now_ms, FlushId(flush), Execution::Failed(failure));
+        self.actions()
+    }
+
+    fn prepared(&mut self, flush: u64) -> Vec<String> {
+        self.combiner.prepared(self.now_ms, FlushId(flush), Ok(()));
+        self.actions()
+    }
+
+    fn committed(&mut self, flush: u64) -> Vec<String> {
+        self.combiner.committed(self.now_ms, FlushId(flush), CommitOutcome::Committed);
+        self.actions()
+    }
+
+    fn answered(&self) -> Vec<usize> {
+        self.answers.iter().map(|(ticket, _)| *ticket).collect()
+    }
+}
+
+#[test]
+fn an_order_that_is_alone_is_committed_at_once() {
+    let mut desk = Desk::new();
+    desk.arrive("a", 1);
+    assert_eq!(desk.actions(), ["execute 1 AtOnce 1"]);
+    let verdicts = Verdicts::AllDone(Timestamp::from_micros(7));
+    let execution = Execution::Committed { verdicts, left: Vec::new() };
+    desk.combiner.executed(0, FlushId(1), execution);
+    assert_eq!(desk.actions(), [""; 0]);
+    assert!(matches!(desk.answers[..], [(0, Verdict::Done { replayed: false, .. })]));
+}
+
+/// Its answer was lost: it is executed again, decided under the locks, and with the ledger's own time
+/// when it is found there.
+#[test]
+fn an_order_that_was_committed_at_once_without_an_answer_is_resolved() {
+    let mut desk = Desk::new();
+    desk.arrive("a", 1);
+    desk.actions();
+    desk.combiner.executed(0, FlushId(1), Execution::CommitUnknown);
+    assert_eq!(desk.actions(), ["execute 1 Deciding 1"]);
+    let at = Timestamp::from_micros(9);
+    desk.combiner.executed(0, FlushId(1), Execution::Landed { at });
+    desk.actions();
+    assert!(matches!(desk.answers[..], [(0, Verdict::Done { at: told, replayed: false, .. })]
+        if told == at));
+}
+
+#[test]
+fn while_a_flush_commits_the_next_starts_once_as_many_wait() {
+    let mut desk = Desk::new();
+    desk.arrive("a", 3);
+    assert_eq!(desk.actions(), ["execute 1 Merged 3"]);
+    assert_eq!(desk.executed(1), ["commit 1"]);
+    desk.arrive("a", 2);
+    assert_eq!(desk.actions(), [""; 0], "two are cheaper together with those that follow");
+    desk.arrive("a", 1);
+    assert_eq!(desk.actions(), ["execute 2 Merged 3"]);
+    // What waits less starts when the one before has landed.
+    desk.arrive("a", 1);
+    assert_eq!(desk.executed(2), [""; 0], "it commits after the one before");
+    assert_eq!(desk.committed(1), ["commit 2"]);
+    assert_eq!(desk.committed(2), ["execute 3 AtOnce 1"]);
+    assert_eq!(desk.answered(), [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn full_flushes_are_prepared_ahead_and_go_on_in_order() {
+    let mut desk = Desk::new();
+    desk.arrive("a", 13);
+    assert_eq!(desk.actions(), ["execute 1 Merged 4", "prepare 2 Merged 4", "prepare 3 Merged 4"]);
+    // The last one alone is not a full flush.
+    assert_eq!(desk.prepared(3), [""; 0]);
+    assert_eq!(desk.prepared(2), [""; 0]);
+    assert_eq!(desk.executed(1), ["commit 1", "finish 2"]);
+    assert_eq!(desk.executed(2), ["finish 3"]);
+    assert_eq!(desk.committed(1), ["commit 2"]);
+    assert_eq!(desk.executed(3), [""; 0]);
+    assert_eq!(desk.committed(2), ["commit 3"]);
+    assert_eq!(desk.committed(3), ["execute 4 AtOnce 1"]);
+    assert_eq!(desk.answered(), (0..12).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_prepared_behind_a_flush_that_failed_is_undone() {
+    let mut desk = Desk::new();
+    desk.arrive("a", 12);
+    desk.actions();
+    desk.prepared(2);
+    assert_eq!(desk.failed(1, Failure::Guard), ["roll back 2"]);
+    // It was still being prepared.
+    assert_eq!(desk.prepared(3), ["roll back 3"]);
+    desk.combiner.rolled_back(0, FlushId(3));
+    assert_eq!(desk.actions(), [""; 0], "nothing overtakes what is being undone");
+    desk.combiner.rolled_back(0, FlushId(2));
+    assert_eq!(desk.actions(), ["execute 4 Deciding 4"]);
+    assert_eq!(desk.answered(), [0_usize; 0]);
+}
+
+/// Each would wait for the other: for the ledger row, and for its turn.
+#[test]
+fn an_id_of_the_flush_before_is_not_prepared_beside_it() {
+    let mut desk = Desk::new();
+    for id in ["o-a", "o-b", "o-c", "o-d", "o-e", "o-f", "o-a", "o-g"] {
+        desk.arrive_as(id, "a");
+    }
+    assert_eq!(desk.actions(), ["execute 1 Merged 4", "prepare 2 Merged 2"]);
+}
+
+/// Nobody waits for ever only because a flush fails at once, again and again.
+#[test]
+fn whoever_is_overdue_is_answered_when_the_flush_fails() {
+    let mut desk = Desk::new();
+    desk.arrive("a", 2);
+    desk.actions();
+    desk.now_ms = POLICY.order_deadline_ms - 1;
+    assert_eq!(desk.failed(1, Failure::Conflict), ["execute 2 Deciding 2"]);
+    desk.now_ms += 1;
+    assert_eq!(desk.failed(2, Failure::Conflict), [""; 0]);
+    let unavailable = Verdict::NotExecuted(NotExecuted::DatabaseUnavailable);
+    assert_eq!(desk.answers, [(0, unavailable.clone()), (1, unavailable)]);
+    assert!(desk.combiner.is_idle());
+}
+
+/// A database that is gone is found again without any order.
+#[test]
+fn an_outage_is_probed_until_it_is_over() {
+    let mut desk = Desk::new();
+    desk.arrive("a", 1);
+    desk.actions();
+    assert_eq!(desk.failed(1, Failure::Lost), [""; 0]);
+    desk.now_ms = POLICY.order_deadline_ms;
+    desk.combiner.tick(desk.now_ms);
+    assert_eq!(desk.actions(), ["probe"]);
+    assert_eq!(desk.answered(), [0]);
+    assert_eq!(desk.actions(), [""; 0], "one at a time");
+    desk.combiner.probed(desk.now_ms, false);
+    assert!(desk.combiner.is_down(desk.now_ms) && !desk.combiner.is_at_rest());
+    desk.now_ms += 1_000;
+    assert_eq!(desk.actions(), ["probe"]);
+    desk.combiner.probed(desk.now_ms, true);
+    assert!(!desk.combiner.is_down(desk.now_ms));
+    desk.arrive("a", 1);
+    assert_eq!(desk.actions(), ["execute 2 AtOnce 1"]);
+}
