@@ -110,15 +110,10 @@ async fn the_resolver_waits_for_a_commit_that_is_under_way(flavor: Flavor) {
             assert_eq!(first.commit(plan.id).await, CommitOutcome::Committed);
             committed = true;
         }
-        match resolution.await.unwrap() {
-            // Looking took longer than a lock wait, so nothing was shown.
-            Execution::Failed(Failure::LockWait) => {}
-            other @ (Execution::Ready { .. }
-            | Execution::NothingToWrite { .. }
-            | Execution::Committed { .. }
-            | Execution::CommitUnknown
-            | Execution::Landed { .. }
-            | Execution::Failed(_)) => break other,
+        let execution = resolution.await.unwrap();
+        // Else looking took longer than a lock wait, so nothing was shown.
+        if execution != Execution::Failed(Failure::LockWait) {
+            break execution;
         }
     };
     assert!(matches!(execution, Execution::Landed { .. }), "{execution:?}");

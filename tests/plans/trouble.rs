@@ -50,15 +50,10 @@ async fn a_deadlock_is_a_conflict(flavor: Flavor) {
             until("the flush waits", async || scene.one_waits().await || flush.is_finished()).await;
             let want = "SELECT * FROM stock WHERE sku = 'a' FOR UPDATE; ROLLBACK";
             run(&mut somebody, want).await;
-            match flush.await.unwrap() {
-                // Looking took longer than a lock wait, so there was no deadlock.
-                Execution::Failed(Failure::LockWait) => {}
-                other @ (Execution::Ready { .. }
-                | Execution::NothingToWrite { .. }
-                | Execution::Committed { .. }
-                | Execution::CommitUnknown
-                | Execution::Landed { .. }
-                | Execution::Failed(_)) => break other,
+            let execution = flush.await.unwrap();
+            // Else looking took longer than a lock wait, so there was no deadlock.
+            if execution != Execution::Failed(Failure::LockWait) {
+                break execution;
             }
         };
         assert_eq!(execution, Execution::Failed(Failure::Conflict));

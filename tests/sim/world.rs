@@ -1,6 +1,7 @@
 //! The event loop of one seed: virtual time, one engine or two, one store, clients and faults.
 
 mod clients;
+mod closing;
 mod database;
 mod engines;
 mod faults;

@@ -1,10 +1,10 @@
 //! A proxy between engine and server that understands packets, and breaks things at the worst
 //! moment.
 //!
-//! A packet is 3 bytes of length (little-endian), a sequence number, and the payload. A command has
-//! sequence number 0 and begins with its code; 3 is a query, whose text follows. TLS must be off.
 //! The protocol is half-duplex: the server is silent while a command is sent, so one task per
 //! connection carries both directions.
+
+mod packet;
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,8 +21,6 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::hits::Hits;
-
-const QUERY: u8 = 3;
 
 /// Between the pieces of an answer that is split.
 const PIECE_GAP: Duration = Duration::from_millis(2);
@@ -299,7 +297,7 @@ impl Link {
 
     /// The next whole packet that the client has sent, header included.
     fn next_packet(&mut self) -> Option<Vec<u8>> {
-        let length = packet_length(&self.from_client)?;
+        let length = packet::length(&self.from_client)?;
         (self.from_client.len() >= length).then(|| self.from_client.drain(..length).collect())
     }
 
@@ -359,13 +357,13 @@ impl Link {
         loop {
             let mut header = [0; 4];
             self.server.read_exact(&mut header).await?;
-            let length = packet_length(&header).expect("a whole header") - header.len();
+            let length = packet::length(&header).expect("a whole header") - header.len();
             let mut payload = vec![0; length];
             self.server.read_exact(&mut payload).await?;
             if payload[0] != 0 {
                 return Ok(false);
             }
-            if !more_follow(&payload) {
+            if !packet::more_follow(&payload) {
                 return Ok(true);
             }
         }
@@ -385,42 +383,14 @@ impl Link {
     }
 }
 
-/// Header and payload; `None` while the header is not whole.
-fn packet_length(bytes: &[u8]) -> Option<usize> {
-    let header = bytes.get(..4)?;
-    Some(4 + u32::from_le_bytes([header[0], header[1], header[2], 0]) as usize)
-}
-
-/// True when the status of an OK says that the text goes on.
-fn more_follow(ok: &[u8]) -> bool {
-    const SERVER_MORE_RESULTS_EXISTS: u8 = 8;
-    let mut at = 1;
-    for _ in ["affected rows", "last insert id"] {
-        at += match ok[at] {
-            0xfc => 3,
-            0xfd => 4,
-            0xfe => 9,
-            _ => 1,
-        };
-    }
-    ok[at] & SERVER_MORE_RESULTS_EXISTS != 0
-}
-
 fn moment_of(packet: &[u8]) -> Option<Moment> {
+    let text = packet::query(packet)?;
     // By itself, or at the end of a whole transaction.
-    if packet.ends_with(b"COMMIT") {
+    if text.ends_with(b"COMMIT") {
         Some(Moment::Commit)
-    } else if begins(packet, &["BEGIN", "START TRANSACTION"]) {
+    } else if text.starts_with(b"BEGIN") {
         Some(Moment::Execute)
     } else {
         None
     }
-}
-
-/// True for a query whose text begins with one of the words.
-fn begins(packet: &[u8], words: &[&str]) -> bool {
-    let Some([0, QUERY, text @ ..]) = packet.get(3..) else { return false };
-    words.iter().any(|word| {
-        text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes()))
-    })
 }
