@@ -3,16 +3,20 @@
 //! Nothing here does I/O, knows JSON or SQL, or reads a clock.
 
 mod id;
+mod movement;
 mod operation;
 mod order;
+mod settlement;
 mod stock;
 mod time;
 mod verdict;
 
-pub use id::{OrderId, Sku};
+pub use id::{Buyer, OrderId, Sku};
+pub use movement::{Kind, Posting, Postings, Standing, Step, Transition};
 pub use operation::{Change, Operation};
-pub use order::{Line, Order, Quantity};
-pub use stock::{Adjustment, Available, Cancellation, Delta, Reason};
+pub use order::{HoldSeconds, Line, Order, Quantity};
+pub use settlement::{Goal, Settled, Settlement, TakenOrder};
+pub use stock::{Adjustment, Available, Delta, PurchaseLimit, Reason, SaleWindow, Terms};
 pub use time::Timestamp;
 pub use verdict::{LimitKind, NotExecuted, OrderStatus, Refusal, Shortfall, Verdict};
 

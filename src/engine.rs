@@ -21,12 +21,14 @@ mod combiner;
 mod decide;
 mod flight;
 mod lane;
+mod ledger;
 mod outcome;
 mod plan;
 mod planner;
 mod queue;
 
 pub use combiner::{Action, Combiner, LaneState, Policy};
-pub use decide::{Decision, Known, KnownMovements, Ledger, decide};
-pub use outcome::{CommitOutcome, Execution, Failure, Left, Verdicts};
+pub use decide::{Decision, decide};
+pub use ledger::{KnownAdjustment, KnownMovements, KnownStep, KnownTake, Ledger, LockedStock};
+pub use outcome::{CommitOutcome, Execution, Failure, Left, SkuLeft, Verdicts};
 pub use plan::{FlushId, Mode, Plan, SkuTotal};

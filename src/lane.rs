@@ -221,7 +221,8 @@ impl Lanes {
         }
         if shared.without_engine {
             let (at, status) = (Timestamp::from_micros(0), operation.status_when_done());
-            return reply.deliver(Verdict::Done { at, replayed: false, status });
+            let expires_at = operation.expires_at(at);
+            return reply.deliver(Verdict::Done { at, replayed: false, status, expires_at });
         }
         let limit_value = shared.process_depth_max;
         if shared.admitted.fetch_add(1, Ordering::AcqRel) >= limit_value {

@@ -17,7 +17,9 @@
 //! ```
 //! use std::time::Duration;
 //!
-//! use hotrow::domain::{Available, Line, Operation, Order, OrderId, Quantity, Sku, Verdict};
+//! use hotrow::domain::{
+//!     Available, Line, Operation, Order, OrderId, Quantity, Sku, Terms, Verdict,
+//! };
 //! use hotrow::lane::{Lanes, LanesConfig};
 //! use hotrow::store::mysql::{Address, Desk, migrate};
 //! use hotrow::telemetry::metrics::Metrics;
@@ -41,7 +43,7 @@
 //!
 //! let desk = Desk::open(&address, 2, Duration::from_secs(5)).await?;
 //! let ticket = Sku::new("ticket")?;
-//! desk.open_stock(ticket.clone(), Available::new(1_000)?).await?;
+//! desk.open_stock(ticket.clone(), Available::new(1_000)?, Terms::default()).await?;
 //!
 //! let lanes = Lanes::start(address, LanesConfig::default(), Metrics::new()).await?;
 //! let line = Line { sku: ticket.clone(), quantity: Quantity::new(2)? };
@@ -78,6 +80,7 @@
 //! | [`engine`] | merging and deciding as plain code: no clock, no I/O, no threads |
 //! | [`store`] | where stock lives; [`store::mysql`] is the only user of sqlx |
 //! | [`lane`] | the engine thread, the flush connections, the tickets |
+//! | [`sweep`] | releases holds whose time is over |
 //! | [`http`] | the HTTP contract on two listeners |
 //! | [`config`] | settings from flags, variables and a file, checked whole |
 //! | [`app`] | the commands: puts the parts together and takes them down |
@@ -100,6 +103,8 @@ pub mod engine;
 pub mod store;
 
 pub mod lane;
+
+pub mod sweep;
 
 pub mod http;
 

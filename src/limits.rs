@@ -13,6 +13,10 @@ pub const LINES_MAX: usize = 50;
 pub const ADJUSTMENT_DELTA_MAX: i64 = 1_000_000_000_000;
 /// `available` never leaves `0..=AVAILABLE_MAX`, in units. `sql/migrations` repeats it as a CHECK.
 pub const AVAILABLE_MAX: i64 = 1_000_000_000_000_000;
+/// Longest hold, in seconds.
+pub const HOLD_SECONDS_MAX: u32 = 86_400;
+/// Largest purchase limit of a SKU, in units.
+pub const PURCHASE_LIMIT_MAX: i64 = 1_000_000_000_000;
 /// Longest reason of an adjustment, in characters.
 pub const REASON_CHARS_MAX: usize = 255;
 /// Most orders in one batch request.
@@ -53,6 +57,18 @@ pub const FLUSH_CONNECTIONS: usize = 4;
 pub const ORDER_DEADLINE_MS: u64 = 10_000;
 /// Longest that a read or an opening of stock waits for the database.
 pub const DESK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+/// Orders that are read together.
+pub const LOOKUP_ORDERS_MAX: usize = 1_024;
+/// Readers of an order that may wait; more wait to wait.
+pub const LOOKUPS_WAITING_MAX: usize = 16_384;
+/// Holds that expire together.
+pub const SWEEP_HOLDS_MAX: usize = 4_096;
+/// Pause of a sweep that has found no hold that is due, in milliseconds: so much later than its end a hold
+/// may expire.
+pub const SWEEP_PAUSE_MS: u64 = 250;
+/// How often a sweep looks again at the holds that it could not settle, and at whether another process that
+/// sweeps has gone, in milliseconds.
+pub const SWEEP_ROUND_MS: u64 = 2_000;
 /// Largest `process_depth_max` that can be set.
 pub const PROCESS_DEPTH_LIMIT: usize = 10_000_000;
 /// Largest `connections` that can be set.
@@ -113,6 +129,7 @@ const _: () = assert!(FLUSH_ORDERS_MAX <= FLUSH_ROWS_MAX);
 const _: () = assert!(LINES_MAX <= FLUSH_ROWS_MAX && LINES_MAX <= u8::MAX as usize);
 const _: () = assert!(LANE_DEPTH_MAX <= PROCESS_DEPTH_MAX);
 const _: () = assert!(BATCH_ORDERS_MAX <= LANE_DEPTH_MAX);
+const _: () = assert!(SWEEP_HOLDS_MAX <= LANE_DEPTH_MAX);
 const _: () = assert!(ATTEMPTS_BEFORE_APART < ATTEMPTS_BEFORE_ALONE);
 // The deltas of one flush are summed in 64 bits.
 const _: () = assert!(

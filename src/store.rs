@@ -3,4 +3,4 @@
 pub mod mysql;
 mod record;
 
-pub use record::{DurabilityClass, OrderRecord, Readiness, StockOpening, StockRecord, StoreError};
+pub use record::{DurabilityClass, Readiness, StockOpening, StockRecord, StoreError};

@@ -3,7 +3,8 @@
 -- rows: (order_id)
 WITH asked (order_id) AS (VALUES {rows})
 SELECT
-    movement.order_id, movement.step, movement.line, movement.sku, movement.delta, movement.flush_id,
-    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at) AS created_at
+    movement.order_id, movement.step, movement.line, movement.kind, movement.sku, movement.delta,
+    movement.buyer, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.expires_at) AS expires_at,
+    movement.flush_id, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at) AS created_at
 FROM asked STRAIGHT_JOIN movement FORCE INDEX (PRIMARY) ON movement.order_id = asked.order_id
 ORDER BY movement.order_id, movement.step, movement.line

@@ -1,11 +1,24 @@
 -- Applies the totals of a flush, one row a SKU, in SKU order. STRAIGHT_JOIN makes the row list drive
 -- the join, and FORCE INDEX keeps the server from scanning a table that is small or that it believes
 -- to be: stock rows are looked up, and locked, one by one by primary key. A SKU that is unknown, has
--- too little, or would pass the ceiling is not matched, and the flush is rolled back.
--- rows: (sku, delta, need, room): change, least and most `available` at which it may be made
+-- too little, would pass the ceiling, or has terms of sale by which orders have to be decided one by one
+-- is not matched, and the flush is rolled back.
+-- rows: (sku, delta, held, need, room, held_need, on_terms): changes, least and most `available` and least
+-- `held` at which they may be made, and whether the terms of sale matter
 UPDATE (
-    WITH planned (sku, delta, need, room) AS (VALUES {rows}) SELECT * FROM planned
+    WITH planned (sku, delta, held, need, room, held_need, on_terms) AS (VALUES {rows})
+    SELECT * FROM planned
 ) AS planned
 STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
-SET stock.available = stock.available + planned.delta, stock.version = stock.version + 1
+SET
+    stock.available = stock.available + planned.delta,
+    stock.held = stock.held + planned.held,
+    stock.version = stock.version + 1
 WHERE stock.available >= planned.need AND stock.available <= planned.room
+    AND stock.held >= planned.held_need
+    AND (
+        NOT planned.on_terms
+        OR stock.purchase_limit IS NULL
+        AND (stock.sale_starts_at IS NULL OR stock.sale_starts_at <= NOW(6))
+        AND (stock.sale_ends_at IS NULL OR stock.sale_ends_at > NOW(6))
+    )

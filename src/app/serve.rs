@@ -9,12 +9,13 @@ use tracing::{info, warn};
 use super::AppError;
 use super::embed::Keeper;
 use crate::config::{Config, Database};
-use crate::domain::{Available, Sku};
+use crate::domain::{Available, Sku, Terms};
 use crate::http::Http;
 use crate::lane::Lanes;
 use crate::limits::DESK_PATIENCE;
 use crate::store::StoreError;
 use crate::store::mysql::{Address, Desk, inspect, migrate};
+use crate::sweep::Sweep;
 use crate::telemetry::metrics::Metrics;
 
 /// SKUs that `--demo` opens, and with how much.
@@ -48,7 +49,10 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
     let metrics = Metrics::new();
     report_promises(&address, &metrics).await?;
     let desk = Desk::open(&address, config.desk_connections, DESK_PATIENCE).await?;
-    let lanes = Lanes::start(address, config.lanes, metrics.clone()).await?;
+    let lanes = Lanes::start(address.clone(), config.lanes, metrics.clone()).await?;
+    let sweep =
+        Sweep { address, desk: desk.clone(), lanes: lanes.clone(), metrics: metrics.clone() };
+    let sweep = tokio::spawn(sweep.run());
     if demo {
         open_demo(&desk).await?;
     }
@@ -64,6 +68,8 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
         }
     };
     http.run(shutdown).await;
+    // What it has submitted is answered; what it has not will be swept by the next process.
+    sweep.abort();
     desk.close().await;
     // The sender is gone without a word when a signal ended it.
     if failure.await.is_ok() { Err(AppError::EngineFailed) } else { Ok(()) }
@@ -94,7 +100,7 @@ async fn open_demo(desk: &Desk) -> Result<(), AppError> {
         let (Ok(sku), Ok(available)) = (Sku::new(sku), Available::new(units)) else {
             unreachable!("the demo's values are within their bounds")
         };
-        match desk.open_stock(sku, available).await {
+        match desk.open_stock(sku, available, Terms::default()).await {
             Ok(_) => {}
             Err(error @ (StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_))) => {
                 return Err(error.into());

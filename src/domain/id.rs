@@ -14,6 +14,10 @@ pub struct OrderId(Box<str>);
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sku(Arc<str>);
 
+/// The caller's name for a person or account that buys; purchase limits count by it.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Buyer(Box<str>);
+
 impl OrderId {
     /// # Errors
     /// [`InvalidValue`] for `field` when the text is not an identifier.
@@ -34,6 +38,21 @@ impl Sku {
     /// [`InvalidValue`] for the field `sku` when the text is not an identifier.
     pub fn new(text: &str) -> Result<Self, InvalidValue> {
         check("sku", text)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The identifier as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Buyer {
+    /// # Errors
+    /// [`InvalidValue`] for the field `buyer` when the text is not an identifier.
+    pub fn new(text: &str) -> Result<Self, InvalidValue> {
+        check("buyer", text)?;
         Ok(Self(text.into()))
     }
 
@@ -66,6 +85,12 @@ impl fmt::Display for OrderId {
 }
 
 impl fmt::Debug for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Buyer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

@@ -1,7 +1,7 @@
 //! Orders: what a caller wants to take, all of it or nothing.
 
-use super::{InvalidValue, OrderId, Sku};
-use crate::limits::{LINES_MAX, QUANTITY_MAX};
+use super::{Buyer, InvalidValue, OrderId, Sku};
+use crate::limits::{HOLD_SECONDS_MAX, LINES_MAX, QUANTITY_MAX};
 
 /// Units of one line, 1 to 1,000,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +27,30 @@ impl Quantity {
     }
 }
 
+/// How long a hold lasts unless it is settled, 1 to 86,400 seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldSeconds(u32);
+
+impl HoldSeconds {
+    /// # Errors
+    /// [`InvalidValue`] for the field `hold_seconds` outside 1 to 86,400.
+    pub fn new(seconds: i64) -> Result<Self, InvalidValue> {
+        match u32::try_from(seconds) {
+            Ok(seconds) if (1..=HOLD_SECONDS_MAX).contains(&seconds) => Ok(Self(seconds)),
+            Ok(_) | Err(_) => Err(InvalidValue::new(
+                "hold_seconds",
+                format!("is {seconds}; 1 to {HOLD_SECONDS_MAX} are allowed"),
+            )),
+        }
+    }
+
+    /// The seconds.
+    #[must_use]
+    pub fn seconds(self) -> u32 {
+        self.0
+    }
+}
+
 /// One SKU of an order and how many units of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -36,11 +60,14 @@ pub struct Line {
     pub quantity: Quantity,
 }
 
-/// An order: its identity is `id`, its content the lines. Lines are sorted by SKU, one a SKU.
+/// An order: its identity is `id`; its content the lines, the buyer, and whether it is a hold. Lines are
+/// sorted by SKU, one a SKU.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     id: OrderId,
     lines: Vec<Line>,
+    buyer: Option<Buyer>,
+    hold: Option<HoldSeconds>,
 }
 
 impl Order {
@@ -58,7 +85,19 @@ impl Order {
             lines.sort_by(|a, b| a.sku.cmp(&b.sku));
             lines = sum_same_sku(lines)?;
         }
-        Ok(Self { id, lines })
+        Ok(Self { id, lines, buyer: None, hold: None })
+    }
+
+    /// The same order for this buyer.
+    #[must_use]
+    pub fn for_buyer(self, buyer: Option<Buyer>) -> Self {
+        Self { buyer, ..self }
+    }
+
+    /// The same order, held for this long instead of deducted.
+    #[must_use]
+    pub fn held_for(self, hold: Option<HoldSeconds>) -> Self {
+        Self { hold, ..self }
     }
 
     /// The order's identity.
@@ -71,6 +110,18 @@ impl Order {
     #[must_use]
     pub fn lines(&self) -> &[Line] {
         &self.lines
+    }
+
+    /// For whom it is, if the caller said so.
+    #[must_use]
+    pub fn buyer(&self) -> Option<&Buyer> {
+        self.buyer.as_ref()
+    }
+
+    /// How long the stock is held; `None` when it is deducted.
+    #[must_use]
+    pub fn hold(&self) -> Option<HoldSeconds> {
+        self.hold
     }
 }
 
@@ -124,6 +175,14 @@ mod tests {
         assert!(order(vec![]).is_err());
         assert!(order((0..50).map(|n| line(&n.to_string(), 1)).collect()).is_ok());
         assert!(order((0..51).map(|n| line(&n.to_string(), 1)).collect()).is_err());
+    }
+
+    #[test]
+    fn holds_are_bounded() {
+        for bad in [0, -1, 86_401, i64::MAX, i64::MIN] {
+            assert_eq!(HoldSeconds::new(bad).unwrap_err().field, "hold_seconds", "{bad}");
+        }
+        assert_eq!(HoldSeconds::new(86_400).unwrap().seconds(), 86_400);
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! What changes stock besides orders: opening stock, adjustments, cancellations.
+//! Stock besides orders: opening stock, the terms of sale, adjustments.
 
-use super::{InvalidValue, Order, OrderId, Sku};
-use crate::limits::{ADJUSTMENT_DELTA_MAX, AVAILABLE_MAX, REASON_CHARS_MAX};
+use super::{InvalidValue, OrderId, Sku, Timestamp};
+use crate::limits::{ADJUSTMENT_DELTA_MAX, AVAILABLE_MAX, PURCHASE_LIMIT_MAX, REASON_CHARS_MAX};
 
 /// Units that can be taken, 0 to 10^15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,86 @@ impl Available {
     pub fn units(self) -> i64 {
         self.0
     }
+}
+
+/// Most units of a SKU that one buyer may have, over all orders, 1 to 10^12.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PurchaseLimit(i64);
+
+impl PurchaseLimit {
+    /// # Errors
+    /// [`InvalidValue`] for the field `purchase_limit` outside 1 to 10^12.
+    pub fn new(units: i64) -> Result<Self, InvalidValue> {
+        if (1..=PURCHASE_LIMIT_MAX).contains(&units) {
+            Ok(Self(units))
+        } else {
+            let problem = format!("is {units}; 1 to {PURCHASE_LIMIT_MAX} are allowed");
+            Err(InvalidValue::new("purchase_limit", problem))
+        }
+    }
+
+    /// The units.
+    #[must_use]
+    pub fn units(self) -> i64 {
+        self.0
+    }
+}
+
+/// When a SKU can be taken: from the start on, before the end, by the database's clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SaleWindow {
+    starts_at: Option<Timestamp>,
+    ends_at: Option<Timestamp>,
+}
+
+impl SaleWindow {
+    /// # Errors
+    /// [`InvalidValue`] for the field `sale_ends_at` when it is not after the start.
+    pub fn new(
+        starts_at: Option<Timestamp>,
+        ends_at: Option<Timestamp>,
+    ) -> Result<Self, InvalidValue> {
+        if let (Some(starts_at), Some(ends_at)) = (starts_at, ends_at)
+            && ends_at <= starts_at
+        {
+            return Err(InvalidValue::new("sale_ends_at", "is not after sale_starts_at"));
+        }
+        Ok(Self { starts_at, ends_at })
+    }
+
+    /// The window as the database has it, where one that never opens can be set by hand.
+    #[must_use]
+    pub fn as_stored(starts_at: Option<Timestamp>, ends_at: Option<Timestamp>) -> Self {
+        Self { starts_at, ends_at }
+    }
+
+    /// The first moment of the sale, if it has one.
+    #[must_use]
+    pub fn starts_at(self) -> Option<Timestamp> {
+        self.starts_at
+    }
+
+    /// The first moment after the sale, if it has one.
+    #[must_use]
+    pub fn ends_at(self) -> Option<Timestamp> {
+        self.ends_at
+    }
+
+    /// True when the sale is on.
+    #[must_use]
+    pub fn is_open(self, now: Timestamp) -> bool {
+        self.starts_at.is_none_or(|starts_at| starts_at <= now)
+            && self.ends_at.is_none_or(|ends_at| now < ends_at)
+    }
+}
+
+/// What a SKU is sold under.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// What one buyer may have; `None` for no limit.
+    pub purchase_limit: Option<PurchaseLimit>,
+    /// When.
+    pub window: SaleWindow,
 }
 
 /// A change of stock by an adjustment: not 0, magnitude at most 10^12.
@@ -90,7 +170,3 @@ pub struct Adjustment {
     /// Why; not part of the content that a repeat is compared with.
     pub reason: Option<Reason>,
 }
-
-/// The return of an order's stock. It names the lines that were taken, as the ledger has them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cancellation(pub Order);

@@ -1,6 +1,6 @@
 //! The answer that one operation gets: committed, refused, not executed, or unknown.
 
-use super::{Sku, Timestamp};
+use super::{SaleWindow, Sku, Timestamp};
 
 /// An operation's own exact answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub enum Verdict {
         replayed: bool,
         /// What has become of the order since.
         status: OrderStatus,
+        /// When its hold is over, if it was taken as one.
+        expires_at: Option<Timestamp>,
     },
     /// It was decided and changes nothing. Not remembered: the same id may succeed later.
     Refused(Refusal),
@@ -27,8 +29,12 @@ pub enum Verdict {
 pub enum OrderStatus {
     /// The stock was taken.
     Deducted,
-    /// The stock was taken and has come back.
+    /// The stock is held until it is confirmed, cancelled or expires.
+    Held,
+    /// The stock was taken or held and has come back.
     Cancelled,
+    /// The stock was held for its time and has come back.
+    Expired,
 }
 
 /// Why a decided operation changed nothing.
@@ -47,8 +53,28 @@ pub enum Refusal {
     },
     /// The id is known with other content.
     Mismatch,
-    /// A cancellation of an order that the ledger does not have.
+    /// A settlement of an order that the ledger does not have.
     UnknownOrder,
+    /// The order has another final state, this one; or a hold that is to expire is not due.
+    Settled(OrderStatus),
+    /// The buyer would have more units of the SKU than one buyer may.
+    PurchaseLimit {
+        /// Whose stock.
+        sku: Sku,
+        /// Units that one buyer may have.
+        limit: i64,
+        /// Units that this buyer has, those of open holds included.
+        already: i64,
+    },
+    /// The SKU has a purchase limit and the order names no buyer.
+    BuyerNeeded(Sku),
+    /// The SKU is not sold now.
+    SaleNotOpen {
+        /// Whose stock.
+        sku: Sku,
+        /// When it is sold.
+        window: SaleWindow,
+    },
 }
 
 /// One line that fell short.

@@ -13,7 +13,7 @@ use super::lane::{LaneIx, Lanes};
 use super::plan::{FlushId, Mode, Plan};
 use super::planner::{Draft, draft, draft_ahead};
 use super::queue::{Arrival, Queue};
-use crate::domain::{Operation, Sku, Verdict};
+use crate::domain::{Sku, Verdict};
 use crate::limits::{ATTEMPTS_BEFORE_APART, LANE_REST_MS, OUTAGE_GRACE_MS};
 
 /// The combiner's bounds.
@@ -312,8 +312,7 @@ impl<T> Combiner<T> {
         let apart = members.first().is_some_and(|first| first.attempts >= ATTEMPTS_BEFORE_APART);
         self.apart_flights += usize::from(apart);
         let skus = distinct.len();
-        let alone =
-            matches!(operations.as_slice(), [Operation::Take(order)] if order.lines().len() == 1);
+        let alone = matches!(operations.as_slice(), [only] if only.is_plain_take());
         let mode = match mode {
             Mode::Merged if alone && before.is_empty() => Mode::AtOnce,
             other @ (Mode::AtOnce | Mode::Merged | Mode::Deciding) => other,

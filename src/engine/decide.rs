@@ -1,97 +1,74 @@
 //! The decision of each operation on its own, in order of arrival, under the locks of all stock rows
 //! that a plan touches.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+mod refusal;
 
-use super::plan::{FlushId, Plan};
+use super::ledger::{KnownAdjustment, KnownMovements, KnownStep, KnownTake, Ledger};
+use super::outcome::{Left, SkuLeft};
+use super::plan::{FlushId, Plan, SkuTotal, Totals};
 use crate::domain::{
-    Adjustment, Operation, Order, OrderId, OrderStatus, Refusal, Shortfall, Sku, Timestamp, Verdict,
+    Adjustment, Goal, Operation, Order, OrderStatus, Postings, Refusal, Settlement, Standing, Step,
+    Timestamp, Transition, Verdict,
 };
-use crate::limits::AVAILABLE_MAX;
-
-/// A recorded step of an id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
-    /// What it changed, per SKU, sorted by SKU.
-    pub changes: Vec<(Sku, i64)>,
-    /// The flush that recorded it.
-    pub flush: FlushId,
-    /// When.
-    pub at: Timestamp,
-}
-
-/// Everything the ledger has under one id.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KnownMovements {
-    /// The take of an order.
-    pub take: Option<Known>,
-    /// The settling of an order.
-    pub settle: Option<Known>,
-    /// An adjustment.
-    pub adjust: Option<Known>,
-}
-
-/// What the decision is made from: read after all locks were taken.
-#[derive(Clone, Debug, Default)]
-pub struct Ledger {
-    /// `available` of every SKU of the plan that exists.
-    pub available: FxHashMap<Sku, i64>,
-    /// What is known of the plan's ids.
-    pub known: FxHashMap<OrderId, KnownMovements>,
-}
-
-impl Ledger {
-    /// When a flush of this name has written any of it. A flush is one transaction: then it has written
-    /// everything that it accepted.
-    #[must_use]
-    pub fn landed(&self, flush: FlushId) -> Option<Timestamp> {
-        self.known
-            .values()
-            .flat_map(|known| [&known.take, &known.settle, &known.adjust].into_iter().flatten())
-            .find(|known| known.flush == flush)
-            .map(|known| known.at)
-    }
-}
 
 /// The outcome of deciding a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     verdicts: Vec<Provisional>,
-    /// What is left of each SKU once the accepted operations are written.
-    pub left: Vec<(Sku, i64)>,
+    /// What the accepted operations change, sorted by SKU.
+    pub totals: Vec<SkuTotal>,
+    /// What is left of each SKU once they are written.
+    pub left: Left,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Provisional {
     /// To be written by this flush.
-    Accepted(OrderStatus),
+    Accepted {
+        postings: Postings,
+        status: OrderStatus,
+        lasts_micros: Option<i64>,
+    },
     /// A copy of an operation that this very flush writes.
-    RepeatOfAccepted(OrderStatus),
+    RepeatOfAccepted {
+        status: OrderStatus,
+        lasts_micros: Option<i64>,
+    },
     Final(Verdict),
 }
 
 impl Decision {
-    /// True when the operation at `index` has to be written.
+    /// The movements that have to be written for the operation at `index`, `None` when it is not accepted.
     #[must_use]
-    pub fn accepts(&self, index: usize) -> bool {
-        matches!(self.verdicts[index], Provisional::Accepted(_))
+    pub fn postings(&self, index: usize) -> Option<Postings> {
+        match &self.verdicts[index] {
+            Provisional::Accepted { postings, .. } => Some(postings),
+            Provisional::RepeatOfAccepted { .. } | Provisional::Final(_) => None,
+        }
     }
 
     /// True when anything has to be written.
     #[must_use]
     pub fn writes(&self) -> bool {
-        (0..self.verdicts.len()).any(|index| self.accepts(index))
+        !self.totals.is_empty()
     }
 
     /// The verdicts, given the time at which the accepted operations are recorded.
     #[must_use]
     pub fn verdicts(self, recorded_at: Timestamp) -> Vec<Verdict> {
-        let done = |replayed, status| Verdict::Done { at: recorded_at, replayed, status };
+        let done = |replayed, status, lasts_micros: Option<i64>| {
+            let end = |micros| Timestamp::from_micros(recorded_at.micros() + micros);
+            Verdict::Done { at: recorded_at, replayed, status, expires_at: lasts_micros.map(end) }
+        };
         self.verdicts
             .into_iter()
             .map(|verdict| match verdict {
-                Provisional::Accepted(status) => done(false, status),
-                Provisional::RepeatOfAccepted(status) => done(true, status),
+                Provisional::Accepted { status, lasts_micros, .. } => {
+                    done(false, status, lasts_micros)
+                }
+                Provisional::RepeatOfAccepted { status, lasts_micros } => {
+                    done(true, status, lasts_micros)
+                }
                 Provisional::Final(verdict) => verdict,
             })
             .collect()
@@ -101,124 +78,188 @@ impl Decision {
 /// Decides every operation of the plan in its order. Pure: the ledger goes in, the decision comes out.
 #[must_use]
 pub fn decide(plan: &Plan, ledger: Ledger) -> Decision {
-    let mut desk = Desk { flush: plan.id, ledger, mine: FxHashSet::default() };
+    let mut desk = Desk { flush: plan.id, ledger, totals: Totals::default() };
     let verdicts = plan.operations.iter().map(|operation| desk.decide(operation)).collect();
-    Decision { verdicts, left: desk.ledger.available.into_iter().collect() }
+    let Desk { ledger: Ledger { now, stock, .. }, totals, .. } = desk;
+    let left = stock
+        .into_iter()
+        .map(|(sku, stock)| SkuLeft {
+            sku,
+            available: stock.available,
+            on_terms: stock.terms.purchase_limit.is_some() || !stock.terms.window.is_open(now),
+        })
+        .collect();
+    Decision { verdicts, totals: totals.sorted(), left }
 }
 
-struct Desk {
+struct Desk<'p> {
     flush: FlushId,
+    /// What was read, and what this flush is going to write as if it had been: recorded by this flush,
+    /// now.
     ledger: Ledger,
-    /// What this flush is going to write; what comes after is a repeat.
-    mine: FxHashSet<(OrderId, Step)>,
+    totals: Totals<'p>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Step {
-    Take,
-    Settle,
-    Adjust,
-}
-
-impl Desk {
-    fn decide(&mut self, operation: &Operation) -> Provisional {
+impl<'p> Desk<'p> {
+    fn decide(&mut self, operation: &'p Operation) -> Provisional {
         match operation {
             Operation::Take(order) => self.take(operation, order),
-            Operation::Cancel(cancellation) => self.cancel(operation, cancellation.0.id()),
+            Operation::Settle(settlement) => self.settle(operation, settlement),
             Operation::Adjust(adjustment) => self.adjust(operation, adjustment),
         }
     }
 
-    fn take(&mut self, operation: &Operation, order: &Order) -> Provisional {
-        let known = self.ledger.known.get(order.id());
-        if let Some(taken) = known.and_then(|known| known.take.clone()) {
-            let settled = known.is_some_and(|known| known.settle.is_some());
-            let status = if settled { OrderStatus::Cancelled } else { OrderStatus::Deducted };
-            return self.repeat(operation, Step::Take, &taken, status);
+    fn take(&mut self, operation: &'p Operation, order: &Order) -> Provisional {
+        if let Some((known, take)) = self.known_take(operation) {
+            let same = is_same(order, take)
+                && order.buyer() == take.buyer.as_ref()
+                && order.hold().is_some() == take.expires_at.is_some();
+            if !same {
+                return refused(Refusal::Mismatch);
+            }
+            return self.repeat((take.flush, take.at), known.standing(take).status(), take);
         }
-        self.attempt(operation, Step::Take)
-    }
-
-    fn cancel(&mut self, operation: &Operation, id: &OrderId) -> Provisional {
-        let known = self.ledger.known.get(id);
-        if known.is_none_or(|known| known.take.is_none()) {
-            return Provisional::Final(Verdict::Refused(Refusal::UnknownOrder));
+        if let Some(refusal) = self.take_refusal(operation) {
+            return refused(refusal);
         }
-        if let Some(settled) = known.and_then(|known| known.settle.clone()) {
-            return self.repeat(operation, Step::Settle, &settled, OrderStatus::Cancelled);
-        }
-        self.attempt(operation, Step::Settle)
-    }
-
-    fn adjust(&mut self, operation: &Operation, adjustment: &Adjustment) -> Provisional {
-        let known = self.ledger.known.get(&adjustment.id);
-        if let Some(adjusted) = known.and_then(|known| known.adjust.clone()) {
-            return self.repeat(operation, Step::Adjust, &adjusted, OrderStatus::Deducted);
-        }
-        self.attempt(operation, Step::Adjust)
-    }
-
-    /// The answer to an operation whose id has this step already.
-    fn repeat(
-        &mut self,
-        operation: &Operation,
-        step: Step,
-        known: &Known,
-        status: OrderStatus,
-    ) -> Provisional {
-        let same = known.changes.len() == operation.width()
-            && operation
-                .changes()
-                .zip(&known.changes)
-                .all(|(a, b)| *a.sku == b.0 && a.delta == b.1);
-        if !same {
-            return Provisional::Final(Verdict::Refused(Refusal::Mismatch));
-        }
-        if self.mine.contains(&(operation.id().clone(), step)) {
-            return Provisional::RepeatOfAccepted(status);
-        }
-        Provisional::Final(Verdict::Done { at: known.at, replayed: true, status })
-    }
-
-    /// Takes the operation if it fits, and remembers it as if it were in the ledger.
-    fn attempt(&mut self, operation: &Operation, step: Step) -> Provisional {
-        if let Some(refusal) = self.refusal(operation) {
-            return Provisional::Final(Verdict::Refused(refusal));
-        }
-        for change in operation.changes() {
-            *self.ledger.available.get_mut(change.sku).expect("checked by refusal()") +=
-                change.delta;
-        }
-        let known = Known {
-            changes: operation.changes().map(|c| (c.sku.clone(), c.delta)).collect(),
+        let take = KnownTake {
+            lines: (0..operation.width())
+                .map(|index| operation.line(index))
+                .map(|(sku, units)| (sku.clone(), units))
+                .collect(),
+            buyer: order.buyer().cloned(),
+            expires_at: order.hold().map(|hold| self.ledger.now.after(hold)),
             flush: self.flush,
-            at: Timestamp::from_micros(0),
+            at: self.ledger.now,
         };
-        let movements = self.ledger.known.entry(operation.id().clone()).or_default();
-        match step {
-            Step::Take => movements.take = Some(known),
-            Step::Settle => movements.settle = Some(known),
-            Step::Adjust => movements.adjust = Some(known),
-        }
-        self.mine.insert((operation.id().clone(), step));
-        Provisional::Accepted(operation.status_when_done())
+        let lasts_micros = lasts_micros(&take);
+        self.ledger.known.entry(order.id().clone()).or_default().take = Some(take);
+        self.count_bought(operation, 1);
+        self.accept(operation, operation.postings(), operation.status_when_done(), lasts_micros)
     }
 
-    fn refusal(&self, operation: &Operation) -> Option<Refusal> {
-        let mut short = Vec::new();
-        let mut ceiling = None;
-        for change in operation.changes() {
-            let Some(&available) = self.ledger.available.get(change.sku) else {
-                return Some(Refusal::UnknownSku(change.sku.clone()));
-            };
-            let after = available + change.delta;
-            if change.delta < 0 && after < 0 {
-                let sku = change.sku.clone();
-                short.push(Shortfall { sku, requested: -change.delta, available });
-            } else if change.delta > 0 && after > AVAILABLE_MAX {
-                ceiling = Some(Refusal::StockCeiling { sku: change.sku.clone(), available });
+    fn settle(&mut self, operation: &'p Operation, settlement: &Settlement) -> Provisional {
+        let Some((known, take)) = self.known_take(operation) else {
+            return refused(Refusal::UnknownOrder);
+        };
+        if !is_same(settlement.order(), take) {
+            return refused(Refusal::Mismatch);
+        }
+        let goal = settlement.goal();
+        let overdue = take.is_overdue(self.ledger.now);
+        let standing = known.standing(take);
+        let postings = match standing.toward(goal, overdue) {
+            Transition::Write(postings) => postings,
+            Transition::Reached => return self.repeat(known.newest(take), goal.status(), take),
+            Transition::Barred => return refused(Refusal::Settled(standing.status())),
+        };
+        let counted = match standing {
+            Standing::Held => i64::from(!overdue),
+            Standing::Deducted | Standing::Confirmed => 1,
+            Standing::Cancelled | Standing::Expired => 0,
+        };
+        let counts = i64::from(goal == Goal::Confirm);
+        let lasts_micros = lasts_micros(take);
+        if let Some(refusal) = self.settle_refusal(operation, postings, standing) {
+            return refused(refusal);
+        }
+        let (flush, at) = (self.flush, self.ledger.now);
+        let known = self.ledger.known.get_mut(operation.id()).expect("seen just now");
+        for posting in postings {
+            let step = Some(KnownStep { kind: posting.kind, flush, at });
+            match posting.step {
+                Step::Settle => known.settle = step,
+                Step::Retake => known.retake = step,
+                Step::Return => known.returned = step,
+                Step::Take | Step::Adjust => unreachable!("no settlement takes or adjusts"),
             }
         }
-        if short.is_empty() { ceiling } else { Some(Refusal::InsufficientStock(short)) }
+        self.count_bought(operation, counts - counted);
+        self.accept(operation, postings, goal.status(), lasts_micros)
     }
+
+    fn adjust(&mut self, operation: &'p Operation, adjustment: &Adjustment) -> Provisional {
+        let status = operation.status_when_done();
+        let delta = adjustment.delta.units();
+        let known = self.ledger.known.get(&adjustment.id).and_then(|known| known.adjust.as_ref());
+        if let Some(adjusted) = known {
+            if adjusted.sku != adjustment.sku || adjusted.delta != delta {
+                return refused(Refusal::Mismatch);
+            }
+            if adjusted.flush == self.flush {
+                return Provisional::RepeatOfAccepted { status, lasts_micros: None };
+            }
+            let at = adjusted.at;
+            let done = Verdict::Done { at, replayed: true, status, expires_at: None };
+            return Provisional::Final(done);
+        }
+        if let Some(refusal) = self.stock_refusal(operation, operation.postings()) {
+            return refused(refusal);
+        }
+        let sku = adjustment.sku.clone();
+        let adjusted = KnownAdjustment { sku, delta, flush: self.flush, at: self.ledger.now };
+        self.ledger.known.entry(adjustment.id.clone()).or_default().adjust = Some(adjusted);
+        self.accept(operation, operation.postings(), status, None)
+    }
+
+    fn known_take(&self, operation: &Operation) -> Option<(&KnownMovements, &KnownTake)> {
+        let known = self.ledger.known.get(operation.id())?;
+        Some((known, known.take.as_ref()?))
+    }
+
+    /// The answer to an operation that was done before, by this flush or by another.
+    fn repeat(
+        &self,
+        (flush, at): (FlushId, Timestamp),
+        status: OrderStatus,
+        take: &KnownTake,
+    ) -> Provisional {
+        if flush == self.flush {
+            return Provisional::RepeatOfAccepted { status, lasts_micros: lasts_micros(take) };
+        }
+        let expires_at = take.expires_at;
+        Provisional::Final(Verdict::Done { at, replayed: true, status, expires_at })
+    }
+
+    fn accept(
+        &mut self,
+        operation: &'p Operation,
+        postings: Postings,
+        status: OrderStatus,
+        lasts_micros: Option<i64>,
+    ) -> Provisional {
+        for index in 0..operation.width() {
+            let mut change = operation.change_by(postings, index);
+            let stock = self.ledger.stock.get_mut(change.sku).expect("checked for a refusal");
+            // Somebody may have lowered `held` by hand: what is not there cannot be given back.
+            change.held = change.held.max(-stock.held);
+            stock.available += change.delta;
+            stock.held += change.held;
+            self.totals.add(change, false);
+        }
+        Provisional::Accepted { postings, status, lasts_micros }
+    }
+
+    fn count_bought(&mut self, operation: &Operation, sign: i64) {
+        let Some(buyer) = operation.buyer() else { return };
+        for index in 0..operation.width() {
+            let (sku, units) = operation.line(index);
+            let bought = self.ledger.bought.entry(sku.clone()).or_default();
+            *bought.entry(buyer.clone()).or_default() += sign * units;
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> Provisional {
+    Provisional::Final(Verdict::Refused(refusal))
+}
+
+fn is_same(order: &Order, take: &KnownTake) -> bool {
+    let lines = order.lines().iter().map(|line| (&line.sku, line.quantity.units()));
+    lines.eq(take.lines.iter().map(|(sku, units)| (sku, *units)))
+}
+
+/// How long a hold lasts in all.
+fn lasts_micros(take: &KnownTake) -> Option<i64> {
+    take.expires_at.map(|expires_at| expires_at.micros() - take.at.micros())
 }

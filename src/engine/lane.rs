@@ -32,6 +32,8 @@ pub(super) struct Lane {
     pub in_crowd: bool,
     /// What the newest flush left. A hint for the choice of mode, never an answer.
     pub left: Option<i64>,
+    /// True when its orders have to be decided one by one. A hint like the one before.
+    pub on_terms: bool,
     pub flushed_orders: u64,
     pub flushes: u64,
     /// True when it was idle at the last sweep and nothing came since.
@@ -98,6 +100,7 @@ impl Lanes {
             in_ring: false,
             in_crowd: false,
             left: None,
+            on_terms: false,
             flushed_orders: 0,
             flushes: 0,
             rested: false,

@@ -2,9 +2,21 @@
 
 use crate::domain::{Sku, Timestamp, Verdict};
 
-/// The stock that a flush left behind, per SKU, where it was cheap to learn. A hint: it chooses the
-/// way a plan is executed, never an answer.
-pub type Left = Vec<(Sku, i64)>;
+/// What a flush left behind, per SKU, where it was cheap to learn. A hint: it chooses the way a plan is
+/// executed, never an answer.
+pub type Left = Vec<SkuLeft>;
+
+/// What a flush left of one SKU.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkuLeft {
+    /// Whose stock.
+    pub sku: Sku,
+    /// Units that can be taken.
+    pub available: i64,
+    /// True when its orders have to be decided one by one, because of a purchase limit or because it is
+    /// not on sale.
+    pub on_terms: bool,
+}
 
 /// The verdicts of a plan's operations.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::domain::{Operation, Sku};
+use crate::domain::{Change, Operation, Sku, Step};
 
 /// Names a flush in the ledger. Unique over all instances and restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,12 +27,62 @@ pub struct SkuTotal {
     pub sku: Sku,
     /// By how many units `available` changes in the end.
     pub delta: i64,
+    /// By how many units `held` changes in the end.
+    pub held: i64,
     /// Units that must be there before, so that no operation, in its turn, finds too little.
     pub need: i64,
     /// Units that must be free below the ceiling before, so that none, in its turn, passes it.
     pub rise: i64,
+    /// Units that must be held before, so that no operation, in its turn, finds too few.
+    pub held_need: i64,
+    /// True when it may be made only of a SKU that is on sale and has no purchase limit.
+    pub on_terms: bool,
     /// Operations that change it.
     pub orders: u32,
+}
+
+/// Sums changes, SKU by SKU.
+#[derive(Debug, Default)]
+pub(super) struct Totals<'p> {
+    totals: Vec<SkuTotal>,
+    places: FxHashMap<&'p Sku, usize>,
+}
+
+impl<'p> Totals<'p> {
+    pub(super) fn add(&mut self, change: Change<'p>, on_terms: bool) {
+        // A hot lane's operations stand side by side: look at the newest total first.
+        let place = match self.totals.last() {
+            Some(last) if last.sku == *change.sku => self.totals.len() - 1,
+            Some(_) | None => *self.places.entry(change.sku).or_insert_with(|| {
+                self.totals.push(SkuTotal {
+                    sku: change.sku.clone(),
+                    delta: 0,
+                    held: 0,
+                    need: 0,
+                    rise: 0,
+                    held_need: 0,
+                    on_terms: false,
+                    orders: 0,
+                });
+                self.totals.len() - 1
+            }),
+        };
+        let total = &mut self.totals[place];
+        total.delta += change.delta;
+        total.held += change.held;
+        total.need = total.need.max(-total.delta);
+        total.rise = total.rise.max(total.delta);
+        total.held_need = total.held_need.max(-total.held);
+        total.on_terms |= on_terms;
+        total.orders += 1;
+    }
+
+    /// Sorted by SKU: the order in which every flush locks stock rows.
+    pub(super) fn sorted(self) -> Vec<SkuTotal> {
+        let mut totals = self.totals;
+        totals.sort_by(|a, b| a.sku.cmp(&b.sku));
+        totals
+    }
 }
 
 /// The operations of one flush, in their order of execution.
@@ -51,53 +101,33 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Ledger rows if all of it is accepted.
+    /// Ledger rows if all of it is accepted as planned.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.operations.iter().map(Operation::width).sum()
+        self.operations.iter().map(Operation::rows).sum()
     }
 
-    /// The totals of the operations that `accepted` says yes to, sorted by SKU: the order in which
-    /// every flush locks stock rows.
+    /// The totals if all of it is accepted, sorted by SKU.
     #[must_use]
-    pub fn totals(&self, mut accepted: impl FnMut(usize) -> bool) -> Vec<SkuTotal> {
-        let mut totals: Vec<SkuTotal> = Vec::new();
-        let mut places: FxHashMap<&Sku, usize> = FxHashMap::default();
-        for (index, operation) in self.operations.iter().enumerate() {
-            if !accepted(index) {
-                continue;
-            }
+    pub fn totals(&self) -> Vec<SkuTotal> {
+        let mut totals = Totals::default();
+        for operation in &self.operations {
+            let on_terms = operation
+                .postings()
+                .iter()
+                .any(|posting| matches!(posting.step, Step::Take | Step::Retake));
             for change in operation.changes() {
-                // A hot lane's operations stand side by side: look at the newest total first.
-                let place = match totals.last() {
-                    Some(last) if last.sku == *change.sku => totals.len() - 1,
-                    Some(_) | None => *places.entry(change.sku).or_insert_with(|| {
-                        totals.push(SkuTotal {
-                            sku: change.sku.clone(),
-                            delta: 0,
-                            need: 0,
-                            rise: 0,
-                            orders: 0,
-                        });
-                        totals.len() - 1
-                    }),
-                };
-                let total = &mut totals[place];
-                total.delta += change.delta;
-                total.need = total.need.max(-total.delta);
-                total.rise = total.rise.max(total.delta);
-                total.orders += 1;
+                totals.add(change, on_terms);
             }
         }
-        totals.sort_by(|a, b| a.sku.cmp(&b.sku));
-        totals
+        totals.sorted()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Adjustment, Delta, Line, Order, OrderId, Quantity};
+    use crate::domain::{Adjustment, Delta, HoldSeconds, Line, Order, OrderId, Quantity};
 
     fn take(id: &str, lines: &[(&str, i64)]) -> Operation {
         let lines = lines
@@ -127,22 +157,39 @@ mod tests {
     fn need_and_rise_are_the_worst_moments_on_the_way() {
         let plan =
             plan(vec![take("1", &[("a", 5)]), restock("2", "a", 20), take("3", &[("a", 7)])]);
-        let totals = plan.totals(|_| true);
-        let a = SkuTotal { sku: Sku::new("a").unwrap(), delta: 8, need: 5, rise: 15, orders: 3 };
-        assert_eq!(totals, [a]);
+        let a = SkuTotal {
+            sku: Sku::new("a").unwrap(),
+            delta: 8,
+            held: 0,
+            need: 5,
+            rise: 15,
+            held_need: 0,
+            on_terms: true,
+            orders: 3,
+        };
+        assert_eq!(plan.totals(), [a]);
     }
 
     #[test]
-    fn totals_are_sorted_and_leave_out_what_is_not_accepted() {
+    fn totals_are_sorted() {
         let plan = plan(vec![
             take("1", &[("b", 1), ("c", 2)]),
             take("2", &[("a", 1)]),
-            take("3", &[("b", 4)]),
             take("4", &[("b", 8)]),
         ]);
-        let totals = plan.totals(|index| index != 2);
-        let seen: Vec<_> = totals.iter().map(|t| (t.sku.as_str(), t.delta, t.orders)).collect();
-        assert_eq!(seen, [("a", -1, 1), ("b", -9, 2), ("c", -2, 1)]);
-        assert_eq!(plan.rows(), 5);
+        let seen: Vec<_> =
+            plan.totals().into_iter().map(|t| (t.sku.to_string(), t.delta, t.orders)).collect();
+        let expected = [("a", -1, 1), ("b", -9, 2), ("c", -2, 1)];
+        assert_eq!(seen, expected.map(|(sku, delta, orders)| (sku.to_owned(), delta, orders)));
+        assert_eq!(plan.rows(), 4);
+    }
+
+    #[test]
+    fn a_restock_needs_no_terms_and_a_hold_is_counted_as_held() {
+        assert!(!plan(vec![restock("1", "a", 5)]).totals()[0].on_terms);
+        let Operation::Take(order) = take("1", &[("a", 5)]) else { unreachable!() };
+        let hold = Operation::Take(order.held_for(Some(HoldSeconds::new(60).unwrap())));
+        let totals = plan(vec![hold]).totals();
+        assert_eq!((totals[0].delta, totals[0].held, totals[0].held_need), (-5, 5, 0));
     }
 }

@@ -167,7 +167,7 @@ impl<'a, T> Drafting<'a, T> {
                 return Turn { taken, more: false };
             }
             let company = self.company_of(waiting.member.attempts, lanes);
-            let width = waiting.operation.width();
+            let rows = waiting.operation.rows();
             let fits = match self.company {
                 None => apart_allowed || matches!(company, Company::Merged | Company::Deciding),
                 Some(Company::Alone) => false,
@@ -175,7 +175,7 @@ impl<'a, T> Drafting<'a, T> {
                     company == current
                         && taken < LANE_TURN_ORDERS_MAX
                         && self.draft.operations.len() < self.orders_max
-                        && self.rows + width <= FLUSH_ROWS_MAX
+                        && self.rows + rows <= FLUSH_ROWS_MAX
                 }
             };
             if !fits {
@@ -186,14 +186,14 @@ impl<'a, T> Drafting<'a, T> {
                 Company::Merged => Mode::Merged,
                 Company::Deciding | Company::Apart | Company::Alone => Mode::Deciding,
             };
-            self.rows += width;
+            self.rows += rows;
             self.take_head(ix);
             taken += 1;
         }
     }
 
     fn company_of(&self, attempts: u32, lanes: &[LaneIx]) -> Company {
-        let low = |lane: &Lane| lane.left.is_some_and(|left| left < lane.wanted);
+        let low = |lane: &Lane| lane.on_terms || lane.left.is_some_and(|left| left < lane.wanted);
         if attempts >= ATTEMPTS_BEFORE_ALONE {
             Company::Alone
         } else if attempts >= ATTEMPTS_BEFORE_APART {

@@ -83,7 +83,7 @@ impl Results {
         match settle(order.id(), "lines", verdict) {
             Ok(done) => {
                 let status = if done.replayed { StatusCode::OK } else { StatusCode::CREATED };
-                let answer = OrderAnswer::new(order, done.status, done.at);
+                let answer = OrderAnswer::new(order, done.status, done.at, done.expires_at);
                 render_into(&mut self.text, &answer.with_http_status(status.as_u16()));
                 self.separate();
             }
@@ -138,6 +138,7 @@ mod tests {
                         at: Timestamp::from_micros(0),
                         replayed: false,
                         status: OrderStatus::Deducted,
+                        expires_at: None,
                     },
                 ),
                 Err(problem) => {

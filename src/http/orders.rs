@@ -6,12 +6,10 @@ use super::access::Caller;
 use super::answer::{self, Failure, Outcome};
 use super::body::Upload;
 use super::problem::Problem;
-use super::route;
 use super::state::State;
-use super::verdict::settle;
 use super::wire::{self, EmptyBody, OrderAnswer, OrderBody};
-use crate::domain::{Cancellation, Operation, Order, OrderStatus};
-use crate::store::OrderRecord;
+use super::{route, verdict};
+use crate::domain::{Goal, Operation, Order, OrderStatus, Settled, Settlement, TakenOrder};
 
 /// `POST /v1/orders`
 pub(super) async fn take(state: &State, caller: Caller, upload: Upload<'_>) -> Outcome {
@@ -19,8 +17,9 @@ pub(super) async fn take(state: &State, caller: Caller, upload: Upload<'_>) -> O
     let order = parse(&json)?;
     state.access.spend(caller, 1)?;
     let verdict = state.lanes.submit(Operation::Take(order.clone())).await;
-    let done = settle(order.id(), "lines", verdict)?;
-    Ok(answer::done(done.replayed, wire::render(&OrderAnswer::new(&order, done.status, done.at))))
+    let done = verdict::settle(order.id(), "lines", verdict)?;
+    let answer = OrderAnswer::new(&order, done.status, done.at, done.expires_at);
+    Ok(answer::done(done.replayed, wire::render(&answer)))
 }
 
 /// An order from its JSON.
@@ -33,42 +32,41 @@ pub(super) fn parse(json: &[u8]) -> Result<Order, Problem> {
 
 /// `GET /v1/orders/{order_id}`
 pub(super) async fn read_one(state: &State, id: &str) -> Outcome {
-    let record = find(state, id).await?;
-    Ok(answer_with(&record, record.status))
+    let taken = find(state, id).await?;
+    Ok(answer_with(&taken, taken.standing.status()))
 }
 
-/// `POST /v1/orders/{order_id}/confirm`. Orders are never held, so there is nothing left to confirm.
-pub(super) async fn confirm(state: &State, id: &str, upload: Upload<'_>) -> Outcome {
-    expect_nothing(upload).await?;
-    let record = find(state, id).await?;
-    match record.status {
-        OrderStatus::Deducted => Ok(answer_with(&record, record.status)),
-        OrderStatus::Cancelled => Err(Problem::OrderSettled(record.status).into()),
-    }
-}
-
-/// `POST /v1/orders/{order_id}/cancel`
-pub(super) async fn cancel(state: &State, caller: Caller, id: &str, upload: Upload<'_>) -> Outcome {
+/// `POST /v1/orders/{order_id}/confirm` and `…/cancel`: the order becomes what the goal says, once.
+pub(super) async fn settle(
+    state: &State,
+    caller: Caller,
+    id: &str,
+    goal: Goal,
+    upload: Upload<'_>,
+) -> Outcome {
     expect_nothing(upload).await?;
     state.access.spend(caller, 1)?;
-    let record = find(state, id).await?;
-    let cancellation = Cancellation(record.order.clone());
-    let verdict = state.lanes.submit(Operation::Cancel(cancellation)).await;
-    settle(record.order.id(), "available", verdict)?;
-    Ok(answer_with(&record, OrderStatus::Cancelled))
+    let taken = find(state, id).await?;
+    let settlement = match Settlement::new(taken.clone(), goal) {
+        Ok(settlement) => settlement,
+        Err(Settled::AsWanted) => return Ok(answer_with(&taken, goal.status())),
+        Err(Settled::Otherwise(status)) => return Err(Problem::OrderSettled(status).into()),
+    };
+    let verdict = state.lanes.submit(Operation::Settle(settlement)).await;
+    let done = verdict::settle(taken.order.id(), "available", verdict)?;
+    Ok(answer_with(&taken, done.status))
 }
 
-fn answer_with(record: &OrderRecord, status: OrderStatus) -> answer::Answer {
-    answer::json(
-        StatusCode::OK,
-        wire::render(&OrderAnswer::new(&record.order, status, record.created_at)),
-    )
+fn answer_with(taken: &TakenOrder, status: OrderStatus) -> answer::Answer {
+    let TakenOrder { order, created_at, expires_at, .. } = taken;
+    let answer = OrderAnswer::new(order, status, *created_at, *expires_at);
+    answer::json(StatusCode::OK, wire::render(&answer))
 }
 
-async fn find(state: &State, id: &str) -> Result<OrderRecord, Failure> {
+async fn find(state: &State, id: &str) -> Result<TakenOrder, Failure> {
     let id = route::order_id(id)?;
     match state.desk.order(id.clone()).await {
-        Ok(Some(record)) => Ok(record),
+        Ok(Some(taken)) => Ok(taken),
         Ok(None) => Err(Problem::UnknownOrder(id).into()),
         // A read whose outcome is unknown has changed nothing either.
         Err(error) => Err(state.database_unavailable("reading an order", &error).into()),

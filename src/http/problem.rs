@@ -13,7 +13,7 @@ use hyper::StatusCode;
 
 use super::access::Role;
 use super::wire::{ProblemBody, ProblemMembers, ReadinessAnswer, ShortLine};
-use crate::domain::{InvalidValue, LimitKind, OrderId, OrderStatus, Shortfall, Sku};
+use crate::domain::{InvalidValue, LimitKind, OrderId, OrderStatus, SaleWindow, Shortfall, Sku};
 use crate::limits::BATCH_ORDERS_MAX;
 
 /// Why a request gets no success.
@@ -47,6 +47,24 @@ pub(super) enum Problem {
         order_id: OrderId,
         /// The lines that fell short.
         lines: Vec<Shortfall>,
+    },
+    /// The buyer would have more units of the SKU than one buyer may.
+    PurchaseLimit {
+        /// The order's id.
+        order_id: OrderId,
+        /// Which SKU.
+        sku: Sku,
+        /// Units that one buyer may have.
+        limit: i64,
+        /// Units that this buyer has.
+        already: i64,
+    },
+    /// The SKU is not sold now.
+    SaleNotOpen {
+        /// Which SKU.
+        sku: Sku,
+        /// When it is sold.
+        window: SaleWindow,
     },
     /// The order has this other final state.
     OrderSettled(OrderStatus),
@@ -129,6 +147,12 @@ impl Problem {
             Self::InsufficientStock { .. } => {
                 (StatusCode::CONFLICT, "/problems/insufficient-stock", "Insufficient stock")
             }
+            Self::PurchaseLimit { .. } => {
+                (StatusCode::CONFLICT, "/problems/purchase-limit", "Purchase limit reached")
+            }
+            Self::SaleNotOpen { .. } => {
+                (StatusCode::CONFLICT, "/problems/sale-not-open", "The SKU is not sold now")
+            }
             Self::OrderSettled(_) => (
                 StatusCode::CONFLICT,
                 "/problems/order-settled",
@@ -208,9 +232,22 @@ impl Problem {
             Self::InsufficientStock { .. } => {
                 Cow::Borrowed("nothing was taken; the same id may succeed after a restock")
             }
+            Self::PurchaseLimit { limit, already, .. } => Cow::Owned(format!(
+                "one buyer may have {limit} and this one has {already}, open holds included; nothing \
+                 was taken; the same id may succeed after a cancellation"
+            )),
+            Self::SaleNotOpen { .. } => Cow::Borrowed(
+                "nothing was taken; the same id may succeed while the sale is open, by the \
+                 database's clock",
+            ),
             Self::OrderSettled(OrderStatus::Cancelled) => {
                 Cow::Borrowed("the order is cancelled and stays so; its stock has come back")
             }
+            Self::OrderSettled(OrderStatus::Expired) => Cow::Borrowed(
+                "the hold was over and its stock has come back; a confirmation takes the stock again \
+                 if it can be had, and now it cannot: if the buyer has paid, a refund is needed",
+            ),
+            Self::OrderSettled(OrderStatus::Held) => Cow::Borrowed("the order is still held"),
             Self::OrderSettled(OrderStatus::Deducted) => {
                 Cow::Borrowed("the order is deducted; its stock has been taken")
             }
@@ -275,6 +312,15 @@ impl Problem {
                 order_id: order_id.as_str(),
                 lines: lines.iter().map(ShortLine::from).collect(),
             },
+            Self::PurchaseLimit { order_id, sku, limit, already } => {
+                ProblemMembers::PurchaseLimit {
+                    order_id: order_id.as_str(),
+                    sku: sku.as_str(),
+                    limit: *limit,
+                    already: *already,
+                }
+            }
+            Self::SaleNotOpen { sku, window } => ProblemMembers::sale_window(sku, *window),
             Self::OrderSettled(status) => ProblemMembers::order_status(*status),
             Self::Overloaded { limit, limit_value } => {
                 ProblemMembers::Limit { limit: limit_name(*limit), limit_value: *limit_value }

@@ -14,6 +14,7 @@ use super::body::{self, Upload};
 use super::problem::Problem;
 use super::route::{AdminRoute, OrdersRoute};
 use super::{admin, batch, orders, stock};
+use crate::domain::Goal;
 use crate::lane::Lanes;
 use crate::limits::BATCH_REQUESTS_MAX;
 use crate::store::StoreError;
@@ -101,8 +102,10 @@ impl State {
             OrdersRoute::Take => orders::take(self, caller, upload).await,
             OrdersRoute::TakeBatch => batch::take(self, caller, upload).await,
             OrdersRoute::ReadOrder(id) => orders::read_one(self, id).await,
-            OrdersRoute::Confirm(id) => orders::confirm(self, id, upload).await,
-            OrdersRoute::Cancel(id) => orders::cancel(self, caller, id, upload).await,
+            OrdersRoute::Confirm(id) => {
+                orders::settle(self, caller, id, Goal::Confirm, upload).await
+            }
+            OrdersRoute::Cancel(id) => orders::settle(self, caller, id, Goal::Cancel, upload).await,
             OrdersRoute::ListStock => stock::list(self, query).await,
             OrdersRoute::ReadStock(sku) => stock::read_one(self, sku, query).await,
             OrdersRoute::OpenStock(sku) => stock::open(self, sku, upload).await,

@@ -18,8 +18,8 @@ use crate::store::{StockOpening, StockRecord, StoreError};
 pub(super) async fn open(state: &State, sku: &str, upload: Upload<'_>) -> Outcome {
     let sku = route::sku(sku)?;
     let json = upload.json().await?;
-    let available = wire::parse::<StockBody>(&json)?.into_available()?;
-    let status = match state.desk.open_stock(sku.clone(), available).await {
+    let (available, terms) = wire::parse::<StockBody>(&json)?.into_stock()?;
+    let status = match state.desk.open_stock(sku.clone(), available, terms).await {
         Ok(StockOpening::Created) => StatusCode::CREATED,
         Ok(StockOpening::Same) => StatusCode::OK,
         Ok(StockOpening::OpenedOtherwise { opening }) => {

@@ -13,13 +13,17 @@ pub(super) struct Done {
     pub(super) replayed: bool,
     /// What has become of the order since.
     pub(super) status: OrderStatus,
+    /// When its hold is over, if it was taken as one.
+    pub(super) expires_at: Option<Timestamp>,
 }
 
 /// Sorts a verdict into success and problem. `id` is the operation's; `ceiling_field` names what a
 /// caller would have to change when the stock would pass its upper bound.
 pub(super) fn settle(id: &OrderId, ceiling_field: &str, verdict: Verdict) -> Result<Done, Problem> {
     match verdict {
-        Verdict::Done { at, replayed, status } => Ok(Done { at, replayed, status }),
+        Verdict::Done { at, replayed, status, expires_at } => {
+            Ok(Done { at, replayed, status, expires_at })
+        }
         Verdict::Refused(Refusal::UnknownSku(sku)) => Err(Problem::UnknownSku(sku)),
         Verdict::Refused(Refusal::InsufficientStock(lines)) => {
             Err(Problem::InsufficientStock { order_id: id.clone(), lines })
@@ -34,6 +38,17 @@ pub(super) fn settle(id: &OrderId, ceiling_field: &str, verdict: Verdict) -> Res
         }
         Verdict::Refused(Refusal::Mismatch) => Err(Problem::OrderMismatch),
         Verdict::Refused(Refusal::UnknownOrder) => Err(Problem::UnknownOrder(id.clone())),
+        Verdict::Refused(Refusal::Settled(status)) => Err(Problem::OrderSettled(status)),
+        Verdict::Refused(Refusal::PurchaseLimit { sku, limit, already }) => {
+            Err(Problem::PurchaseLimit { order_id: id.clone(), sku, limit, already })
+        }
+        Verdict::Refused(Refusal::BuyerNeeded(sku)) => Err(Problem::InvalidValue(InvalidValue {
+            field: "buyer".to_owned(),
+            problem: format!("is missing; {sku} has a purchase limit, which counts by buyer"),
+        })),
+        Verdict::Refused(Refusal::SaleNotOpen { sku, window }) => {
+            Err(Problem::SaleNotOpen { sku, window })
+        }
         Verdict::NotExecuted(NotExecuted::Overloaded { limit, limit_value }) => {
             Err(Problem::Overloaded { limit, limit_value })
         }

@@ -156,9 +156,12 @@ impl From<&Verdict> for VerdictKind {
             Verdict::Refused(Refusal::UnknownSku(_)) => Self::UnknownSku,
             Verdict::Refused(Refusal::InsufficientStock(_)) => Self::InsufficientStock,
             Verdict::Refused(Refusal::Mismatch) => Self::Mismatch,
-            Verdict::Refused(Refusal::StockCeiling { .. } | Refusal::UnknownOrder) => {
-                Self::OtherRefusal
-            }
+            Verdict::Refused(Refusal::PurchaseLimit { .. }) => Self::PurchaseLimit,
+            Verdict::Refused(Refusal::SaleNotOpen { .. }) => Self::SaleNotOpen,
+            Verdict::Refused(Refusal::Settled(_)) => Self::Settled,
+            Verdict::Refused(
+                Refusal::StockCeiling { .. } | Refusal::UnknownOrder | Refusal::BuyerNeeded(_),
+            ) => Self::OtherRefusal,
             Verdict::NotExecuted(NotExecuted::Overloaded { limit: LimitKind::Lane, .. }) => {
                 Self::OverloadedLane
             }

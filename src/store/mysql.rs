@@ -12,10 +12,12 @@ mod error;
 mod execute;
 mod flavor;
 mod flush;
+mod known;
 mod migrate;
 mod script;
 mod server;
 mod statement;
+mod sweep;
 
 pub use abandoned::Abandoned;
 pub use address::{Address, AddressError};
@@ -23,3 +25,4 @@ pub use desk::Desk;
 pub use flush::{FlushConnection, FlushTiming};
 pub use migrate::{MigrateError, migrate, register_instance};
 pub use server::{Finding, Inspection, inspect};
+pub use sweep::{DueHold, SweepConnection};

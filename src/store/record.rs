@@ -1,17 +1,6 @@
-//! What the store tells about orders, stock and itself.
+//! What the store tells about stock and itself.
 
-use crate::domain::{Order, OrderStatus, Sku, Timestamp};
-
-/// An order as the primary database has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OrderRecord {
-    /// Identity and content.
-    pub order: Order,
-    /// Where it stands.
-    pub status: OrderStatus,
-    /// When it was taken, by the database's clock.
-    pub created_at: Timestamp,
-}
+use crate::domain::{Sku, Timestamp};
 
 /// The stock of one SKU as the primary database has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +22,7 @@ pub struct StockRecord {
 pub enum StockOpening {
     /// The SKU is new and has its opening stock.
     Created,
-    /// The SKU had been opened with the same stock before; nothing changed.
+    /// The SKU had been opened with the same stock before; its terms of sale are as asked.
     Same,
     /// The SKU was opened before, but its stock row has been deleted; nothing changed.
     RowMissing,
@@ -83,7 +72,7 @@ pub struct Readiness {
 }
 
 /// A read or a single write that gave no result.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// Nothing was executed; it is safe to try again.
     #[error("the database is not available: {0}")]
@@ -91,4 +80,10 @@ pub enum StoreError {
     /// A write was sent and its answer lost.
     #[error("the outcome of the write is unknown: {0}")]
     OutcomeUnknown(String),
+}
+
+impl StoreError {
+    pub(in crate::store) fn silence(patience: std::time::Duration) -> Self {
+        Self::Unavailable(format!("the database was silent for {} ms", patience.as_millis()))
+    }
 }

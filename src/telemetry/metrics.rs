@@ -37,6 +37,8 @@ struct Inner {
     execute_seconds: Histogram,
     commit_seconds: Histogram,
     resolutions: Vec<Counter>,
+    holds_expired: Counter,
+    holds_overdue: Gauge,
     database_connections: Gauge,
     durability: Family<Labels, Gauge>,
     http_answers: Vec<Counter>,
@@ -68,6 +70,12 @@ impl Metrics {
             "http_connections",
             "HTTP connections open, by listener",
             http_connections.clone(),
+        );
+        let holds_expired = Counter::default();
+        registry.register(
+            "holds_expired",
+            "Holds released by this process because their time was over",
+            holds_expired.clone(),
         );
         let durability: Family<Labels, Gauge> = Family::default();
         registry.register(
@@ -128,6 +136,12 @@ impl Metrics {
                 "outcome",
                 &mut ResolutionOutcome::ALL.iter().map(|outcome| outcome.name()),
             ),
+            holds_expired,
+            holds_overdue: gauge(
+                &mut registry,
+                "holds_overdue",
+                "Holds whose time is over and that this process could not settle yet",
+            ),
             database_connections: gauge(
                 &mut registry,
                 "database_connections",
@@ -185,6 +199,16 @@ impl Metrics {
     /// The search for one lost commit ended.
     pub fn resolution(&self, outcome: ResolutionOutcome) {
         self.0.resolutions[outcome as usize].inc();
+    }
+
+    /// This many holds were released because their time was over.
+    pub fn holds_expired(&self, holds: u64) {
+        self.0.holds_expired.inc_by(holds);
+    }
+
+    /// This many holds are over and could not be settled.
+    pub fn holds_overdue(&self, holds: usize) {
+        self.0.holds_overdue.set(saturate(holds));
     }
 
     /// This many database connections can carry a flush.

@@ -6,7 +6,7 @@ use super::{Action, Combiner, Outage};
 use crate::domain::{NotExecuted, Verdict};
 use crate::engine::flight::{Flight, Outcome, Stage};
 use crate::engine::lane::LaneIx;
-use crate::engine::outcome::{CommitOutcome, Execution, Failure, Left, Verdicts};
+use crate::engine::outcome::{CommitOutcome, Execution, Failure, Left, SkuLeft, Verdicts};
 use crate::engine::plan::{FlushId, Mode, Plan};
 use crate::engine::queue::Waiting;
 use crate::limits::{ATTEMPTS_BEFORE_ALONE, RECONNECT_PAUSE_MS};
@@ -257,8 +257,10 @@ impl<T> Combiner<T> {
         match outcome.verdicts {
             Verdicts::AllDone(at) => {
                 self.finish(id, |index| {
-                    let status = plan.operations[index].status_when_done();
-                    Verdict::Done { at, replayed: false, status }
+                    let operation = &plan.operations[index];
+                    let status = operation.status_when_done();
+                    let expires_at = operation.expires_at(at);
+                    Verdict::Done { at, replayed: false, status, expires_at }
                 });
             }
             Verdicts::Each(verdicts) => {
@@ -269,9 +271,11 @@ impl<T> Combiner<T> {
     }
 
     fn remember_left(&mut self, left: Left) {
-        for (sku, units) in left {
+        for SkuLeft { sku, available, on_terms } in left {
             if let Some(ix) = self.lanes.find(&sku) {
-                self.lanes.get_mut(ix).left = Some(units);
+                let lane = self.lanes.get_mut(ix);
+                lane.left = Some(available);
+                lane.on_terms = on_terms;
             }
         }
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::domain::{Adjustment, Line, Order, OrderStatus, Shortfall, Timestamp};
+use crate::domain::{
+    Adjustment, Buyer, Line, Order, OrderStatus, SaleWindow, Shortfall, Sku, Timestamp,
+};
 use crate::lane::LaneReport;
 use crate::store::StockRecord;
 
@@ -17,17 +19,30 @@ pub(in crate::http) struct OrderAnswer<'a> {
     status: &'static str,
     #[serde(serialize_with = "lines")]
     lines: &'a [Line],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    buyer: Option<&'a str>,
     created_at: Rfc3339,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Rfc3339>,
 }
 
 impl<'a> OrderAnswer<'a> {
-    pub(in crate::http) fn new(order: &'a Order, status: OrderStatus, at: Timestamp) -> Self {
+    /// `expires_at` is the end of its hold, if it was taken as one; told while it matters.
+    pub(in crate::http) fn new(
+        order: &'a Order,
+        status: OrderStatus,
+        at: Timestamp,
+        expires_at: Option<Timestamp>,
+    ) -> Self {
+        let matters = matches!(status, OrderStatus::Held | OrderStatus::Expired);
         Self {
             order_id: order.id().as_str(),
             http_status: None,
             status: status_name(status),
             lines: order.lines(),
+            buyer: order.buyer().map(Buyer::as_str),
             created_at: Rfc3339(at),
+            expires_at: expires_at.filter(|_| matters).map(Rfc3339),
         }
     }
 
@@ -41,7 +56,9 @@ impl<'a> OrderAnswer<'a> {
 fn status_name(status: OrderStatus) -> &'static str {
     match status {
         OrderStatus::Deducted => "deducted",
+        OrderStatus::Held => "held",
         OrderStatus::Cancelled => "cancelled",
+        OrderStatus::Expired => "expired",
     }
 }
 
@@ -166,12 +183,22 @@ pub(in crate::http) enum ProblemMembers<'a> {
     Sku { sku: &'a str },
     OrderId { order_id: &'a str },
     Shortfalls { order_id: &'a str, lines: Vec<ShortLine<'a>> },
+    PurchaseLimit { order_id: &'a str, sku: &'a str, limit: i64, already: i64 },
+    SaleWindow { sku: &'a str, sale_starts_at: Option<Rfc3339>, sale_ends_at: Option<Rfc3339> },
     OrderStatus { order_status: &'static str },
     Limit { limit: &'static str, limit_value: usize },
     Readiness(&'a ReadinessAnswer),
 }
 
-impl ProblemMembers<'_> {
+impl<'a> ProblemMembers<'a> {
+    pub(in crate::http) fn sale_window(sku: &'a Sku, window: SaleWindow) -> Self {
+        Self::SaleWindow {
+            sku: sku.as_str(),
+            sale_starts_at: window.starts_at().map(Rfc3339),
+            sale_ends_at: window.ends_at().map(Rfc3339),
+        }
+    }
+
     pub(in crate::http) fn order_status(status: OrderStatus) -> Self {
         Self::OrderStatus { order_status: status_name(status) }
     }
@@ -179,10 +206,13 @@ impl ProblemMembers<'_> {
     /// The order id, where it is one of the members.
     fn order_id(&self) -> Option<&str> {
         match self {
-            Self::OrderId { order_id } | Self::Shortfalls { order_id, .. } => Some(order_id),
+            Self::OrderId { order_id }
+            | Self::Shortfalls { order_id, .. }
+            | Self::PurchaseLimit { order_id, .. } => Some(order_id),
             Self::None {}
             | Self::Field { .. }
             | Self::Sku { .. }
+            | Self::SaleWindow { .. }
             | Self::OrderStatus { .. }
             | Self::Limit { .. }
             | Self::Readiness(_) => None,
@@ -223,7 +253,7 @@ impl<'a> MemberProblem<'a> {
 }
 
 /// A time as RFC 3339 in UTC with microseconds.
-struct Rfc3339(Timestamp);
+pub(in crate::http) struct Rfc3339(Timestamp);
 
 impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -251,14 +281,33 @@ mod tests {
     #[test]
     fn an_order_has_exactly_the_members_of_the_contract() {
         let order = order();
-        let answer =
-            OrderAnswer::new(&order, OrderStatus::Deducted, Timestamp::from_micros(1_000_000));
+        let answer = OrderAnswer::new(
+            &order,
+            OrderStatus::Deducted,
+            Timestamp::from_micros(1_000_000),
+            None,
+        );
         assert_eq!(
             serde_json::to_string(&answer).unwrap(),
             r#"{"order_id":"o-1","status":"deducted","lines":[{"sku":"a","quantity":2},{"sku":"b","quantity":1}],"created_at":"1970-01-01T00:00:01.000000Z"}"#
         );
         let member = serde_json::to_value(answer.with_http_status(201)).unwrap();
         assert_eq!(member["http_status"], 201);
+    }
+
+    #[test]
+    fn a_hold_tells_its_buyer_and_its_end_until_it_is_settled() {
+        let order = order().for_buyer(Some(Buyer::new("b-1").unwrap()));
+        let json = |status| {
+            let at = Timestamp::from_micros(0);
+            let answer = OrderAnswer::new(&order, status, at, Some(Timestamp::from_micros(60)));
+            serde_json::to_value(answer).unwrap()
+        };
+        assert_eq!(json(OrderStatus::Held)["buyer"], "b-1");
+        assert_eq!(json(OrderStatus::Held)["expires_at"], "1970-01-01T00:00:00.000060Z");
+        assert_eq!(json(OrderStatus::Expired)["expires_at"], "1970-01-01T00:00:00.000060Z");
+        assert!(json(OrderStatus::Deducted).get("expires_at").is_none());
+        assert!(json(OrderStatus::Cancelled).get("expires_at").is_none());
     }
 
     #[test]

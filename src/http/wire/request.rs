@@ -1,8 +1,7 @@
 //! Request bodies, and the way from them into the domain.
 //!
 //! A body that does not have the documented shape is malformed; a value outside its form is invalid
-//! and named. Members of the contract that this version does not execute yet are invalid values, so
-//! that a client learns which one it was and that nothing happened.
+//! and named.
 
 use std::borrow::Cow;
 
@@ -10,7 +9,8 @@ use serde::Deserialize;
 
 use super::json::{Object, Whole};
 use crate::domain::{
-    Adjustment, Available, Delta, InvalidValue, Line, Order, OrderId, Quantity, Reason, Sku,
+    Adjustment, Available, Buyer, Delta, HoldSeconds, InvalidValue, Line, Order, OrderId,
+    PurchaseLimit, Quantity, Reason, SaleWindow, Sku, Terms, Timestamp,
 };
 
 /// `POST /v1/orders`, and one member of a batch.
@@ -21,7 +21,8 @@ pub(in crate::http) struct OrderBody<'a> {
     order_id: Cow<'a, str>,
     #[serde(borrow)]
     lines: Vec<Object<LineBody<'a>>>,
-    buyer: Option<String>,
+    #[serde(borrow)]
+    buyer: Option<Cow<'a, str>>,
     hold_seconds: Option<Whole>,
 }
 
@@ -37,15 +38,16 @@ impl OrderBody<'_> {
     /// # Errors
     /// [`InvalidValue`] for the first value outside its form.
     pub(in crate::http) fn into_order(self) -> Result<Order, InvalidValue> {
-        refuse_unsupported("buyer", self.buyer.is_some())?;
-        refuse_unsupported("hold_seconds", self.hold_seconds.is_some())?;
         let id = OrderId::new("order_id", &self.order_id)?;
         let mut lines = Vec::with_capacity(self.lines.len());
         for (index, Object(line)) in self.lines.iter().enumerate() {
             let line = line.to_line();
             lines.push(line.map_err(|invalid| invalid.within(&format!("lines[{index}].")))?);
         }
-        Order::new(id, lines)
+        let buyer = self.buyer.as_deref().map(Buyer::new).transpose()?;
+        let hold =
+            self.hold_seconds.map(|seconds| HoldSeconds::new(seconds.units("hold_seconds")?));
+        Ok(Order::new(id, lines)?.for_buyer(buyer).held_for(hold.transpose()?))
     }
 }
 
@@ -80,11 +82,29 @@ pub(in crate::http) struct StockBody {
 impl StockBody {
     /// # Errors
     /// [`InvalidValue`] for the first value outside its form.
-    pub(in crate::http) fn into_available(self) -> Result<Available, InvalidValue> {
-        refuse_unsupported("purchase_limit", self.purchase_limit.is_some())?;
-        refuse_unsupported("sale_starts_at", self.sale_starts_at.is_some())?;
-        refuse_unsupported("sale_ends_at", self.sale_ends_at.is_some())?;
-        Available::new(self.available.units("available")?)
+    pub(in crate::http) fn into_stock(self) -> Result<(Available, Terms), InvalidValue> {
+        let available = Available::new(self.available.units("available")?)?;
+        let limit =
+            self.purchase_limit.map(|limit| PurchaseLimit::new(limit.units("purchase_limit")?));
+        let starts_at = self.sale_starts_at.map(|text| time("sale_starts_at", &text));
+        let ends_at = self.sale_ends_at.map(|text| time("sale_ends_at", &text));
+        let window = SaleWindow::new(starts_at.transpose()?, ends_at.transpose()?)?;
+        Ok((available, Terms { purchase_limit: limit.transpose()?, window }))
+    }
+}
+
+/// A time that the database can hold.
+fn time(field: &str, text: &str) -> Result<Timestamp, InvalidValue> {
+    let time: Result<jiff::Timestamp, _> = text.parse();
+    match time {
+        Ok(time) if time >= jiff::Timestamp::UNIX_EPOCH => {
+            Ok(Timestamp::from_micros(time.as_microsecond()))
+        }
+        Ok(_) | Err(_) => Err(InvalidValue {
+            field: field.to_owned(),
+            problem: "is not a time in RFC 3339 from 1970 on, such as 2026-11-27T09:00:00Z"
+                .to_owned(),
+        }),
     }
 }
 
@@ -115,13 +135,3 @@ impl AdjustmentBody<'_> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct EmptyBody {}
-
-fn refuse_unsupported(field: &str, present: bool) -> Result<(), InvalidValue> {
-    if present {
-        return Err(InvalidValue {
-            field: field.to_owned(),
-            problem: "is not supported by this version yet; leave it out".to_owned(),
-        });
-    }
-    Ok(())
-}

@@ -4,29 +4,32 @@
 //! mid-answer would leave the rest of the answer on the connection for the next user. A call that
 //! takes too long takes its connection with it.
 
-use std::future::Future;
-use std::pin::Pin;
+mod lookup;
+mod pooled;
+
+use std::collections::HashMap;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnection, MySqlPool, MySqlPoolOptions, MySqlRow};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
+use sqlx::mysql::MySqlRow;
 
+use self::lookup::Lookups;
+use self::pooled::{Pooled, Trouble, silence};
 use super::address::Address;
-use super::connect::{run, text};
-use super::error::{describe, is_duplicate};
-use super::flavor::Flavor;
+use super::connect::run;
+use super::error::is_duplicate;
+use super::known::sku as sku_of;
 use super::server;
 use super::statement as sql;
-use super::statement::{write_id, write_int, write_rows};
-use crate::domain::{Available, Line, Order, OrderId, OrderStatus, Quantity, Sku, Timestamp};
-use crate::store::{OrderRecord, Readiness, StockOpening, StockRecord, StoreError};
+use super::statement::{Statement, write_id, write_int, write_rows};
+use crate::domain::{Available, OrderId, Sku, TakenOrder, Terms, Timestamp};
+use crate::store::{Readiness, StockOpening, StockRecord, StoreError};
 
 /// Reads and cold writes over a few pooled connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Desk {
-    pool: MySqlPool,
-    flavor: Flavor,
-    patience: Duration,
+    pooled: Pooled,
+    lookups: Lookups,
 }
 
 impl Desk {
@@ -40,43 +43,29 @@ impl Desk {
         connections: u32,
         patience: Duration,
     ) -> Result<Self, StoreError> {
-        let pool = MySqlPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(patience)
-            .after_connect(|connection, _| {
-                Box::pin(
-                    async move { run(connection, sql::SESSION.text().to_owned()).await.map(drop) },
-                )
-            })
-            .connect_lazy_with(address.options().clone());
-        let mut desk = Self { pool, flavor: Flavor::MySql, patience };
-        let version = desk
-            .detached(|connection| {
-                Box::pin(async move {
-                    let (_, rows) = run(connection, "SELECT VERSION()".to_owned()).await?;
-                    Ok(text(rows.first().ok_or(sqlx::Error::RowNotFound)?, 0)?)
-                })
-            })
-            .await?;
-        desk.flavor = Flavor::of(&version);
-        Ok(desk)
+        let pooled = Pooled::open(address, connections, patience).await?;
+        let lookups = Lookups::start(pooled.clone());
+        Ok(Self { pooled, lookups })
     }
 
-    /// The order as the primary has it, `None` when the ledger has no such order.
+    /// The order as the primary has it, `None` when the ledger has no such order. Those that are asked
+    /// for at the same time are read together.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer in time.
-    pub async fn order(&self, id: OrderId) -> Result<Option<OrderRecord>, StoreError> {
-        let read = self.detached(|connection| {
-            Box::pin(async move {
-                let rows = sqlx::query(AssertSqlSafe(sql::SELECT_ORDER.text()))
-                    .bind(id.as_str())
-                    .fetch_all(connection)
-                    .await?;
-                Ok(order_record(id, &rows)?)
-            })
-        });
-        Ok(read.await?)
+    pub async fn order(&self, id: OrderId) -> Result<Option<TakenOrder>, StoreError> {
+        self.lookups.find(id).await
+    }
+
+    /// Those of these orders that the ledger has.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer in time.
+    pub async fn orders(
+        &self,
+        ids: &[OrderId],
+    ) -> Result<HashMap<OrderId, TakenOrder>, StoreError> {
+        lookup::read(&self.pooled, ids).await
     }
 
     /// The stock of those SKUs that exist, sorted by SKU.
@@ -91,9 +80,11 @@ impl Desk {
         skus.dedup();
         let mut script = String::new();
         sql::SELECT_STOCK.write(&mut script, |_, script| {
-            write_rows(script, self.flavor, &skus, |script, sku| write_id(script, sku.as_str()));
+            write_rows(script, self.pooled.flavor(), &skus, |script, sku| {
+                write_id(script, sku.as_str())
+            });
         });
-        let read = self.detached(|connection| {
+        let read = self.pooled.detached(|connection| {
             Box::pin(async move {
                 let (_, rows) = run(connection, script).await?;
                 Ok(rows.iter().map(stock_record).collect::<Result<_, _>>()?)
@@ -102,7 +93,7 @@ impl Desk {
         Ok(read.await?)
     }
 
-    /// Opens the stock of a SKU, once.
+    /// Opens the stock of a SKU, once, and sets what it is sold under, as often as asked.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing was executed, [`StoreError::OutcomeUnknown`] when the
@@ -111,16 +102,14 @@ impl Desk {
         &self,
         sku: Sku,
         available: Available,
+        terms: Terms,
     ) -> Result<StockOpening, StoreError> {
         let mut script = "BEGIN".to_owned();
         for statement in [&sql::OPEN_STOCK, &sql::OPEN_STOCK_MOVEMENT, &sql::OPEN_STOCK_VERSION] {
             script.push_str(";\n");
-            statement.write(&mut script, |hole, script| match hole {
-                "sku" => write_id(script, sku.as_str()),
-                _ => write_int(script, available.units()),
-            });
+            write_opening(&mut script, statement, &sku, available, terms);
         }
-        let opened = self.detached(|connection| {
+        let opened = self.pooled.detached(|connection| {
             Box::pin(async move {
                 run(connection, script).await?;
                 run(connection, "COMMIT".to_owned()).await.map(drop).map_err(Trouble::Commit)
@@ -135,11 +124,19 @@ impl Desk {
             Err(trouble) => return Err(trouble.into()),
         }
         let (opening, present) = self.opening(&sku).await?;
-        Ok(match opening {
-            _ if !present => StockOpening::RowMissing,
-            Some(opening) if opening == available.units() => StockOpening::Same,
-            opening => StockOpening::OpenedOtherwise { opening },
-        })
+        match opening {
+            _ if !present => Ok(StockOpening::RowMissing),
+            Some(opening) if opening == available.units() => {
+                let mut script = String::new();
+                write_opening(&mut script, &sql::UPDATE_TERMS, &sku, available, terms);
+                let update = self.pooled.detached(|connection| {
+                    Box::pin(async move { Ok(run(connection, script).await.map(drop)?) })
+                });
+                update.await?;
+                Ok(StockOpening::Same)
+            }
+            opening => Ok(StockOpening::OpenedOtherwise { opening }),
+        }
     }
 
     /// With how much a SKU was opened, `None` when it was not opened through hotrow; and whether its
@@ -147,7 +144,7 @@ impl Desk {
     async fn opening(&self, sku: &Sku) -> Result<(Option<i64>, bool), StoreError> {
         let mut script = String::new();
         sql::SELECT_OPENING.write(&mut script, |_, script| write_id(script, sku.as_str()));
-        let read = self.detached(|connection| {
+        let read = self.pooled.detached(|connection| {
             Box::pin(async move {
                 let (_, rows) = run(connection, script).await?;
                 let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
@@ -162,7 +159,7 @@ impl Desk {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer in time.
     pub async fn readiness(&self) -> Result<Readiness, StoreError> {
-        let read = self.detached(|connection| {
+        let read = self.pooled.detached(|connection| {
             Box::pin(async move { Ok(server::readiness(connection).await?) })
         });
         Ok(read.await?)
@@ -170,89 +167,13 @@ impl Desk {
 
     /// Closes the connections.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.pooled.close().await;
     }
-
-    /// Runs work on a connection in a task of its own, which goes on when the caller has gone. After
-    /// an error or a silence the connection is not used again.
-    async fn detached<T: Send + 'static>(
-        &self,
-        work: impl for<'c> FnOnce(&'c mut MySqlConnection) -> Work<'c, T> + Send + 'static,
-    ) -> Result<T, Trouble> {
-        let (pool, patience) = (self.pool.clone(), self.patience);
-        let task = tokio::spawn(async move {
-            let mut connection = pool.acquire().await?;
-            let answer = tokio::time::timeout(patience, work(&mut connection)).await;
-            let answer = answer.unwrap_or(Err(Trouble::Silence(patience)));
-            if answer.is_err() {
-                drop(connection.detach());
-            }
-            answer
-        });
-        task.await.unwrap_or_else(|stopped| Err(Trouble::Stopped(stopped.to_string())))
-    }
-}
-
-type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'c>>;
-
-/// Why a call gave no answer.
-#[derive(Debug)]
-enum Trouble {
-    /// A statement before any commit failed, or no connection could be had.
-    Statement(sqlx::Error),
-    /// The commit failed.
-    Commit(sqlx::Error),
-    /// Nothing came in time.
-    Silence(Duration),
-    /// The task was stopped.
-    Stopped(String),
-}
-
-impl From<sqlx::Error> for Trouble {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Statement(error)
-    }
-}
-
-impl From<Trouble> for StoreError {
-    /// As the caller of a read, or of a write that was not committed, sees it.
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Statement(error) => Self::Unavailable(describe(&error)),
-            Trouble::Commit(error) => Self::OutcomeUnknown(describe(&error)),
-            Trouble::Silence(patience) => Self::Unavailable(silence(patience)),
-            Trouble::Stopped(reason) => Self::OutcomeUnknown(reason),
-        }
-    }
-}
-
-fn silence(patience: Duration) -> String {
-    format!("the database was silent for {} ms", patience.as_millis())
-}
-
-fn order_record(id: OrderId, rows: &[MySqlRow]) -> Result<Option<OrderRecord>, sqlx::Error> {
-    let mut lines = Vec::new();
-    let mut created_at = None;
-    let mut status = OrderStatus::Deducted;
-    for row in rows {
-        if text(row, 0)? != "take" {
-            status = OrderStatus::Cancelled;
-            continue;
-        }
-        let sku = Sku::new(&text(row, 2)?).map_err(decode_error)?;
-        let delta: i64 = row.try_get(3)?;
-        let quantity = Quantity::new(-delta).map_err(decode_error)?;
-        lines.push(Line { sku, quantity });
-        created_at = Some(Timestamp::from_micros(row.try_get(4)?));
-    }
-    let Some(created_at) = created_at else { return Ok(None) };
-    let order = Order::new(id, lines).map_err(decode_error)?;
-    Ok(Some(OrderRecord { order, status, created_at }))
 }
 
 fn stock_record(row: &MySqlRow) -> Result<StockRecord, sqlx::Error> {
     Ok(StockRecord {
-        sku: Sku::new(&text(row, 0)?).map_err(decode_error)?,
+        sku: sku_of(row, 0)?,
         available: row.try_get(1)?,
         held: row.try_get(2)?,
         version: row.try_get(3)?,
@@ -260,6 +181,23 @@ fn stock_record(row: &MySqlRow) -> Result<StockRecord, sqlx::Error> {
     })
 }
 
-fn decode_error(error: crate::domain::InvalidValue) -> sqlx::Error {
-    sqlx::Error::Decode(error.into())
+/// Fills in a statement about a SKU that is to be opened.
+fn write_opening(
+    script: &mut String,
+    statement: &Statement,
+    sku: &Sku,
+    available: Available,
+    terms: Terms,
+) {
+    let or_null = |script: &mut String, value: Option<i64>| match value {
+        Some(value) => write_int(script, value),
+        None => script.push_str("NULL"),
+    };
+    statement.write(script, |hole, script| match hole {
+        "sku" => write_id(script, sku.as_str()),
+        "available" => write_int(script, available.units()),
+        "purchase_limit" => or_null(script, terms.purchase_limit.map(|limit| limit.units())),
+        "sale_starts_at" => or_null(script, terms.window.starts_at().map(Timestamp::micros)),
+        _ => or_null(script, terms.window.ends_at().map(Timestamp::micros)),
+    });
 }

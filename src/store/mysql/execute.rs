@@ -1,19 +1,15 @@
 //! How a plan is executed on a session, up to its commit.
 
-use rustc_hash::FxHashMap;
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
 use super::answers::{Missed, ended_early, write};
-use super::connect::{Session, run, text};
+use super::connect::{Session, run};
 use super::error::describe;
-use super::script::{
-    Expected, LOCK_AND_READ_STATEMENTS, Script, Step, accepted, lock_and_read, merged,
-};
-use crate::domain::{OrderId, Sku, Timestamp};
-use crate::engine::{
-    Execution, Failure, FlushId, Known, KnownMovements, Ledger, Left, Plan, Verdicts, decide,
-};
+use super::known::{read_ledger, sku};
+use super::script::{Expected, Script, Step, accepted, lock_and_read, merged};
+use crate::domain::Timestamp;
+use crate::engine::{Execution, Failure, FlushId, Left, Plan, SkuLeft, Verdicts, decide};
 
 pub(super) async fn roll_back(session: &mut Session) -> Result<(), sqlx::Error> {
     run(&mut session.connection, "ROLLBACK".to_owned()).await.map(drop)
@@ -47,10 +43,10 @@ pub(super) async fn execute_deciding(
     session: &mut Session,
     plan: &Plan,
 ) -> Result<Execution, sqlx::Error> {
-    let (answered, rows) =
-        run(&mut session.connection, lock_and_read(session.flavor, plan)).await?;
-    if answered.len() != LOCK_AND_READ_STATEMENTS {
-        return Err(ended_early(answered.len(), LOCK_AND_READ_STATEMENTS));
+    let (script, statements) = lock_and_read(session.flavor, plan);
+    let (answered, rows) = run(&mut session.connection, script).await?;
+    if answered.len() != statements {
+        return Err(ended_early(answered.len(), statements));
     }
     let ledger = read_ledger(&rows)?;
     if plan.resolving
@@ -66,7 +62,7 @@ pub(super) async fn execute_deciding(
         let verdicts = decision.verdicts(Timestamp::from_micros(0));
         return Ok(Execution::NothingToWrite { verdicts: Verdicts::Each(verdicts), left });
     }
-    let script = accepted(session.flavor, plan, |index| decision.accepts(index));
+    let script = accepted(session.flavor, plan, &decision);
     let written = match write(session, script).await? {
         Ok(rows) => Written::of(&rows)?,
         // The rows are locked and the sums are known to fit: what is missed is not ours to explain.
@@ -110,7 +106,9 @@ pub(super) fn committed_at_once(plan: &Plan, steps: &[Expected], handed: &[u64])
         handed[place.expect("it has this step, and every step was answered")].cast_signed()
     };
     let recorded_at = Timestamp::from_micros(by(Step::Movements));
-    let left = vec![(plan.operations[0].change(0).sku.clone(), by(Step::Stock))];
+    let sku = plan.operations[0].change(0).sku.clone();
+    // It has gone through under the terms of sale.
+    let left = vec![SkuLeft { sku, available: by(Step::Stock), on_terms: false }];
     Execution::Committed { verdicts: Verdicts::AllDone(recorded_at), left }
 }
 
@@ -123,49 +121,13 @@ struct Written {
 impl Written {
     fn of(rows: &[MySqlRow]) -> Result<Self, sqlx::Error> {
         let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        let left = rows.iter().map(|row| Ok((sku(row, 1)?, row.try_get(2)?)));
+        let left = rows.iter().map(|row| {
+            let on_terms = row.try_get_unchecked::<i64, _>(3)? != 0;
+            Ok(SkuLeft { sku: sku(row, 1)?, available: row.try_get(2)?, on_terms })
+        });
         Ok(Self {
             recorded_at: Timestamp::from_micros(first.try_get(0)?),
             left: left.collect::<Result<_, sqlx::Error>>()?,
         })
     }
-}
-
-/// Sorts out the rows of the two reads of [`lock_and_read`] by their width.
-fn read_ledger(rows: &[MySqlRow]) -> Result<Ledger, sqlx::Error> {
-    let mut ledger = Ledger { available: FxHashMap::default(), known: FxHashMap::default() };
-    for row in rows {
-        if row.len() == 2 {
-            ledger.available.insert(sku(row, 0)?, row.try_get(1)?);
-            continue;
-        }
-        let order_id = text(row, 0)?;
-        let order_id = OrderId::new("order_id", &order_id).map_err(decode_error)?;
-        let movements: &mut KnownMovements = ledger.known.entry(order_id).or_default();
-        let step = match text(row, 1)?.as_str() {
-            "take" => &mut movements.take,
-            "settle" => &mut movements.settle,
-            "adjust" => &mut movements.adjust,
-            // The opening of a SKU that happens to have the name of an order.
-            _ => continue,
-        };
-        let known = match step {
-            Some(known) => known,
-            None => step.insert(Known {
-                changes: Vec::new(),
-                flush: FlushId(row.try_get(5)?),
-                at: Timestamp::from_micros(row.try_get(6)?),
-            }),
-        };
-        known.changes.push((sku(row, 3)?, row.try_get(4)?));
-    }
-    Ok(ledger)
-}
-
-fn sku(row: &MySqlRow, index: usize) -> Result<Sku, sqlx::Error> {
-    Sku::new(&text(row, index)?).map_err(decode_error)
-}
-
-fn decode_error(error: crate::domain::InvalidValue) -> sqlx::Error {
-    sqlx::Error::Decode(error.into())
 }

@@ -33,6 +33,12 @@ label! {
         UnknownSku = "unknown_sku",
         /// Refused: the id is known with other content.
         Mismatch = "mismatch",
+        /// Refused: the buyer would have more than one buyer may.
+        PurchaseLimit = "purchase_limit",
+        /// Refused: the SKU is not sold now.
+        SaleNotOpen = "sale_not_open",
+        /// Refused: the order has another final state.
+        Settled = "settled",
         /// Refused for another reason.
         OtherRefusal = "other_refusal",
         /// Not executed: its lane is full.

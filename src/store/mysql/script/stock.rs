@@ -1,0 +1,75 @@
+//! The statements that need the stock rows, and what the flush reads back.
+
+use super::ledger::{Posted, step_name};
+use crate::engine::SkuTotal;
+use crate::limits::AVAILABLE_MAX;
+use crate::store::mysql::flavor::Flavor;
+use crate::store::mysql::statement as sql;
+use crate::store::mysql::statement::{write_id, write_int, write_rows};
+
+/// Of this many SKUs at most a flush reads what it leaves, as a hint for the next.
+const LEFT_SKUS_MAX: usize = 8;
+
+pub(super) fn write_stock(script: &mut String, flavor: Flavor, totals: &[SkuTotal]) {
+    if let [total] = totals {
+        sql::UPDATE_STOCK_ONE.write(script, |hole, script| match hole {
+            "sku" => write_id(script, total.sku.as_str()),
+            "delta" => write_int(script, total.delta),
+            "held" => write_int(script, total.held),
+            "need" => write_int(script, total.need),
+            "room" => write_int(script, AVAILABLE_MAX - total.rise),
+            "held_need" => write_int(script, total.held_need),
+            _ => write_int(script, i32::from(total.on_terms)),
+        });
+    } else {
+        sql::UPDATE_STOCK.write(script, |_, script| {
+            write_rows(script, flavor, totals, |script, total| {
+                write_id(script, total.sku.as_str());
+                script.push(',');
+                let room = AVAILABLE_MAX - total.rise;
+                for value in [total.delta, total.held, total.need, room, total.held_need] {
+                    write_int(script, value);
+                    script.push(',');
+                }
+                write_int(script, i32::from(total.on_terms));
+            });
+        });
+    }
+}
+
+pub(super) fn write_versions(script: &mut String, flavor: Flavor, flush: u64, totals: &[SkuTotal]) {
+    if let [total] = totals {
+        sql::INSERT_VERSION_ONE.write(script, |hole, script| match hole {
+            "sku" => write_id(script, total.sku.as_str()),
+            "flush_id" => write_int(script, flush),
+            "delta" => write_int(script, total.delta),
+            _ => write_int(script, total.orders),
+        });
+    } else {
+        sql::INSERT_VERSIONS.write(script, |hole, script| match hole {
+            "flush_id" => write_int(script, flush),
+            _ => write_rows(script, flavor, totals, |script, total| {
+                write_id(script, total.sku.as_str());
+                script.push(',');
+                write_int(script, total.delta);
+                script.push(',');
+                write_int(script, total.orders);
+            }),
+        });
+    }
+}
+
+pub(super) fn write_read_back(script: &mut String, first: &Posted<'_>, totals: &[SkuTotal]) {
+    sql::SELECT_WRITTEN.write(script, |hole, script| match hole {
+        "order_id" => write_id(script, first.operation.id().as_str()),
+        "step" => write_id(script, step_name(first.postings[0].step)),
+        _ => {
+            for (index, total) in totals.iter().take(LEFT_SKUS_MAX).enumerate() {
+                if index > 0 {
+                    script.push(',');
+                }
+                write_id(script, total.sku.as_str());
+            }
+        }
+    });
+}
