@@ -18,7 +18,7 @@ fn alone(flush: u64, id: &str, name: &str, units: i64) -> Plan {
 fn committed(execution: Execution) -> (Timestamp, Vec<(String, i64)>) {
     match execution {
         Execution::Committed { verdicts: Verdicts::AllDone(at), left } => {
-            (at, left.into_iter().map(|(sku, units)| (sku.to_string(), units)).collect())
+            (at, left.into_iter().map(|left| (left.sku.to_string(), left.available)).collect())
         }
         other @ (Execution::Ready { .. }
         | Execution::NothingToWrite { .. }

@@ -1,6 +1,6 @@
 //! A DBA changes rows by hand while orders are taken.
 
-use hotrow::domain::Available;
+use hotrow::domain::{Available, Terms};
 use hotrow::embedded::Flavor;
 use hotrow::engine::{Execution, Failure, Mode, Plan, Verdicts};
 use hotrow::store::StockOpening;
@@ -56,11 +56,12 @@ async fn a_row_deleted_by_hand_is_an_unknown_sku(flavor: Flavor) {
     );
     // Opening it again would forget what was sold.
     let desk = scene.desk().await;
-    let opening = desk.open_stock(sku("a"), Available::new(10).unwrap()).await.unwrap();
+    let open_again = || desk.open_stock(sku("a"), Available::new(10).unwrap(), Terms::default());
+    let opening = open_again().await.unwrap();
     assert_eq!(opening, StockOpening::RowMissing);
     assert_eq!(scene.stock().await, ["b 9 2"]);
     scene.run("INSERT INTO stock (sku, available, version) VALUES ('a', 7, 2)").await;
-    let opening = desk.open_stock(sku("a"), Available::new(10).unwrap()).await.unwrap();
+    let opening = open_again().await.unwrap();
     assert_eq!(opening, StockOpening::Same);
     land(&mut connection, &merged(3, vec![take("o-4", &[("a", 7)])])).await;
     assert_eq!(scene.stock().await, ["a 0 3", "b 9 2"]);

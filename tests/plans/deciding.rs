@@ -2,7 +2,7 @@
 
 use hotrow::domain::{OrderStatus, Refusal, Shortfall, Timestamp, Verdict};
 use hotrow::embedded::Flavor;
-use hotrow::engine::{Execution, Left, Verdicts};
+use hotrow::engine::{Execution, SkuLeft, Verdicts};
 
 use crate::support::make::{adjust, cancel, deciding, merged, sku, take};
 use crate::support::scene::{Scene, land, ready};
@@ -51,8 +51,8 @@ async fn each_order_gets_its_own_answer(flavor: Flavor) {
     let verdicts = each(land(&mut connection, &plan).await);
     let Verdict::Done { at, .. } = verdicts[0] else { panic!("{:?}", verdicts[0]) };
     assert!(at > before);
-    let done = |status| Verdict::Done { at, replayed: false, status };
-    let again = |at, status| Verdict::Done { at, replayed: true, status };
+    let done = |status| Verdict::Done { at, replayed: false, status, expires_at: None };
+    let again = |at, status| Verdict::Done { at, replayed: true, status, expires_at: None };
     let (deducted, cancelled) = (OrderStatus::Deducted, OrderStatus::Cancelled);
     let expected = [
         done(deducted),
@@ -105,7 +105,10 @@ async fn a_stock_is_filled_up_to_the_ceiling(flavor: Flavor) {
     let ceiling =
         |available| Verdict::Refused(Refusal::StockCeiling { sku: sku("full"), available });
     let Verdict::Done { at, .. } = verdicts[1] else { panic!("{:?}", verdicts[1]) };
-    let done = |replayed| Verdict::Done { at, replayed, status: OrderStatus::Deducted };
+    let done = |replayed| {
+        let status = OrderStatus::Deducted;
+        Verdict::Done { at, replayed, status, expires_at: None }
+    };
     let expected = [
         ceiling(CEILING - 5),
         done(false),
@@ -123,14 +126,13 @@ async fn refusals_alone_write_nothing_and_hold_nothing(flavor: Flavor) {
     let mut connection = scene.connection();
     let plan = deciding(1, vec![take("o-1", &[("b", 1)]), take("o-2", &[("a", 2)])]);
     let refused = |shortfall| Verdict::Refused(Refusal::InsufficientStock(vec![shortfall]));
-    let mut expected_left: Left = vec![(sku("a"), 1), (sku("b"), 0)];
+    let left_of = |name, available| SkuLeft { sku: sku(name), available, on_terms: false };
     match connection.execute(&plan).await {
         Execution::NothingToWrite { verdicts, mut left } => {
             let expected = vec![refused(short("b", 1, 0)), refused(short("a", 2, 1))];
             assert_eq!(verdicts, Verdicts::Each(expected));
-            left.sort();
-            expected_left.sort();
-            assert_eq!(left, expected_left);
+            left.sort_by(|a, b| a.sku.cmp(&b.sku));
+            assert_eq!(left, [left_of("a", 1), left_of("b", 0)]);
         }
         other @ (Execution::Ready { .. }
         | Execution::Committed { .. }

@@ -3,17 +3,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hotrow::domain::{Available, Operation, OrderId};
+use hotrow::domain::{Available, Goal, Operation, OrderId, Standing, Terms};
 use hotrow::embedded::Flavor;
 use hotrow::engine::Plan;
 use hotrow::store::StockOpening;
+use hotrow::store::mysql::{FlushConnection, SweepConnection};
 use sqlx::{AssertSqlSafe, Column as _, MySqlConnection, Row as _};
 
 use crate::support::alone::Alone;
-use crate::support::make::{adjust, cancel, deciding, merged, sku, take};
-use crate::support::scene::{Scene, land, run};
+use crate::support::make::{
+    adjust, bought_by, cancel, deciding, held_for, merged, settle, sku, take,
+};
+use crate::support::scene::{LONG, Scene, land, run};
+use crate::support::sight::until;
 
-const TABLES: [&str; 3] = ["stock", "movement", "stock_version"];
+/// The tables, and the names that two of them have where rows are deleted.
+const TABLES: [&str; 7] =
+    ["stock", "movement", "stock_version", "purchase", "given", "hold_deadline", "met"];
 
 /// Rows in the lists of a flush, up to a full one.
 const SIZES: [usize; 4] = [1, 2, 50, 2_048];
@@ -38,6 +44,12 @@ const FILL: &str = "\
         FROM number WHERE n < {count}; \
     DROP TABLE number, digit";
 
+/// Holds that are not due for a day. A table that is empty is read from end to end.
+const FUTURE_HOLDS: &str = "\
+    INSERT INTO hold_deadline \
+        WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 500) \
+        SELECT UTC_TIMESTAMP(6) + INTERVAL 1 DAY, CONCAT('future-', n) FROM n";
+
 /// The statements that a flush or the desk sends, and how each may reach the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Statement {
@@ -52,14 +64,21 @@ enum Statement {
     LockStock,
     SelectKnown,
     SelectStock,
-    SelectOrder,
     SelectOpening,
     InsertRow,
     Probe,
+    InsertPurchases,
+    KeepPurchases,
+    DeletePurchases,
+    SelectBought,
+    InsertHoldDeadlines,
+    SelectDueHolds,
+    DeleteHoldDeadlines,
+    UpdateTerms,
 }
 
 impl Statement {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 22] = [
         Self::InsertTakes,
         Self::InsertTakeOne,
         Self::InsertMovements,
@@ -71,10 +90,17 @@ impl Statement {
         Self::LockStock,
         Self::SelectKnown,
         Self::SelectStock,
-        Self::SelectOrder,
         Self::SelectOpening,
         Self::InsertRow,
         Self::Probe,
+        Self::InsertPurchases,
+        Self::KeepPurchases,
+        Self::DeletePurchases,
+        Self::SelectBought,
+        Self::InsertHoldDeadlines,
+        Self::SelectDueHolds,
+        Self::DeleteHoldDeadlines,
+        Self::UpdateTerms,
     ];
 
     /// Which one a text is; `None` for what reads and writes no table.
@@ -93,7 +119,15 @@ impl Statement {
             () if starts("INSERT INTO") && has("\nVALUES (") => Self::InsertRow,
             () if starts("INSERT INTO stock (") && has(") VALUES (") => Self::InsertRow,
             () if starts("INSERT INTO movement") => Self::InsertMovements,
+            () if starts("UPDATE (") && has("STRAIGHT_JOIN purchase") => Self::KeepPurchases,
             () if starts("UPDATE (") => Self::UpdateStock,
+            () if starts("UPDATE stock\nSET\n    purchase_limit") => Self::UpdateTerms,
+            () if starts("INSERT INTO purchase") => Self::InsertPurchases,
+            () if starts("DELETE given") => Self::DeletePurchases,
+            () if starts("WITH asked (sku, buyer)") => Self::SelectBought,
+            () if starts("INSERT INTO hold_deadline") => Self::InsertHoldDeadlines,
+            () if starts("DELETE met") => Self::DeleteHoldDeadlines,
+            () if starts("SELECT") && has("FROM hold_deadline") => Self::SelectDueHolds,
             () if starts("UPDATE stock SET version = version ") => Self::Probe,
             () if starts("UPDATE stock\n") => Self::UpdateStockOne,
             () if starts("INSERT INTO stock_version") && has("planned") => Self::InsertVersions,
@@ -101,7 +135,6 @@ impl Statement {
             () if starts("WITH asked (order_id)") => Self::SelectKnown,
             () if starts("WITH asked (sku)") => Self::SelectStock,
             () if starts("SELECT\n    (SELECT delta FROM movement") => Self::SelectOpening,
-            () if starts("SELECT\n    step, line") => Self::SelectOrder,
             () if starts("SELECT") && has("FROM movement STRAIGHT_JOIN stock") => {
                 Self::SelectWritten
             }
@@ -114,18 +147,25 @@ impl Statement {
     fn accesses(self) -> &'static [(&'static str, &'static [&'static str])] {
         const LOOKED_UP: &[&str] = &["eq_ref", "const"];
         match self {
-            Self::InsertTakes | Self::InsertTakeOne | Self::InsertMovements | Self::InsertRow => {
-                &[]
-            }
+            Self::InsertTakes
+            | Self::InsertTakeOne
+            | Self::InsertMovements
+            | Self::InsertRow
+            | Self::InsertPurchases
+            | Self::InsertHoldDeadlines => &[],
+            Self::KeepPurchases => &[("purchase", LOOKED_UP)],
+            Self::DeletePurchases => &[("given", LOOKED_UP)],
+            Self::SelectBought => &[("stock", LOOKED_UP), ("purchase", &["ref"])],
+            Self::SelectDueHolds => &[("hold_deadline", &["range"])],
+            Self::DeleteHoldDeadlines => &[("met", LOOKED_UP)],
             Self::UpdateStock | Self::InsertVersions | Self::LockStock | Self::SelectStock => {
                 &[("stock", LOOKED_UP)]
             }
             // A bare UPDATE is never shown as const.
-            Self::UpdateStockOne | Self::Probe => &[("stock", &["range"])],
+            Self::UpdateStockOne | Self::Probe | Self::UpdateTerms => &[("stock", &["range"])],
             Self::InsertVersionOne => &[("stock", &["const"])],
             Self::SelectWritten => &[("movement", &["const"]), ("stock", &["range", "const"])],
             Self::SelectKnown => &[("movement", &["ref"])],
-            Self::SelectOrder => &[("movement", &["ref", "range"])],
             Self::SelectOpening => &[("stock", &["const"]), ("movement", &["const"])],
         }
     }
@@ -257,16 +297,61 @@ async fn drive(scene: &Scene, size: usize) {
     // Of one SKU.
     let one = |n| take(&format!("one{size}-{n}"), &[("s-1", 1)]);
     land(&mut connection, &next((0..size).map(one).collect(), merged)).await;
+    drive_holds(scene, &mut connection, size, &mut next).await;
     connection.close().await;
     let desk = scene.desk().await;
     let skus = (0..size).map(|n| sku(&format!("s-{n}"))).collect();
     assert_eq!(desk.stock(skus).await.unwrap().len(), size);
     let order = OrderId::new("order_id", &format!("single{size}-0")).unwrap();
     assert!(desk.order(order).await.unwrap().is_some());
-    let opened = || desk.open_stock(sku(&format!("n-{size}")), Available::new(1).unwrap());
+    let opened = || {
+        let name = sku(&format!("n-{size}"));
+        desk.open_stock(name, Available::new(1).unwrap(), Terms::default())
+    };
     assert_eq!(opened().await.unwrap(), StockOpening::Created);
     assert_eq!(opened().await.unwrap(), StockOpening::Same);
     desk.close().await;
+}
+
+/// Holds of buyers: taken, confirmed and released, one by one and together, and swept.
+async fn drive_holds(
+    scene: &Scene,
+    connection: &mut FlushConnection,
+    size: usize,
+    next: &mut impl FnMut(Vec<Operation>, fn(u64, Vec<Operation>) -> Plan) -> Plan,
+) {
+    let hold = |n: usize| {
+        let order = take(&format!("hold{size}-{n}"), &[(&format!("s-{n}"), 1)]);
+        bought_by(&format!("b-{}", n % 7), held_for(1, order))
+    };
+    let holds: Vec<Operation> = (0..size).map(hold).collect();
+    land(connection, &next(holds.clone(), merged)).await;
+    let settled = |goal| {
+        let settle = move |(n, order): (usize, &Operation)| {
+            (n % 2 == usize::from(goal == Goal::Cancel))
+                .then(|| settle(order, Standing::Held, goal))
+        };
+        holds.iter().enumerate().filter_map(settle).collect::<Vec<_>>()
+    };
+    land(connection, &next(settled(Goal::Confirm), merged)).await;
+    let mut released = settled(Goal::Cancel);
+    released.push(settle(&holds[0], Standing::Confirmed, Goal::Cancel));
+    land(connection, &next(released, deciding)).await;
+    until("the holds are due", async || {
+        scene
+            .lines(
+                "SELECT CAST(COUNT(*) AS CHAR) FROM hold_deadline WHERE due_at > UTC_TIMESTAMP(6) AND order_id LIKE 'hold%'",
+            )
+            .await
+            == ["0"]
+    })
+    .await;
+    let mut sweep = SweepConnection::acquire(&scene.address, LONG).await.unwrap().unwrap();
+    let due = sweep.due(None, size).await.unwrap();
+    assert_eq!(due.len(), size);
+    assert!(sweep.due(due.last(), size).await.unwrap().is_empty());
+    sweep.forget(&due).await.unwrap();
+    assert!(sweep.due(None, size).await.unwrap().is_empty());
 }
 
 async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
@@ -276,6 +361,9 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
     let large = alone.another().await;
     let tiny = alone.another().await;
     let empty = alone.another().await;
+    for scene in [&large, &tiny, &empty] {
+        scene.run(FUTURE_HOLDS).await;
+    }
     tiny.run(&FILL.replace("{count}", "3")).await;
     large.run(&FILL.replace("{count}", "100000")).await;
 
@@ -308,7 +396,7 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
     let mut wrong = Vec::new();
     for (name, scene) in [("large", &large), ("tiny", &tiny), ("empty", &empty)] {
         wrong.extend(sent.judge(scene, flavor, &format!("{name}, no statistics")).await);
-        scene.run("ANALYZE TABLE stock, movement, stock_version").await;
+        scene.run("ANALYZE TABLE stock, movement, stock_version, purchase, hold_deadline").await;
         wrong.extend(sent.judge(scene, flavor, &format!("{name}, analysed")).await);
     }
     assert!(wrong.is_empty(), "{} plans:\n{}", wrong.len(), wrong.join("\n"));

@@ -25,6 +25,7 @@ mod dba;
 mod deciding;
 mod explain;
 mod golden;
+mod holds;
 mod locks;
 mod merging;
 mod resolving;

@@ -63,7 +63,7 @@ async fn a_flush_leaves_exactly_the_plan(flavor: Flavor) {
 fn left(execution: Execution) -> Vec<String> {
     match execution {
         Execution::Ready { left, .. } => {
-            left.iter().map(|(sku, units)| format!("{sku} {units}")).collect()
+            left.iter().map(|left| format!("{} {}", left.sku, left.available)).collect()
         }
         other @ (Execution::NothingToWrite { .. }
         | Execution::Committed { .. }

@@ -8,7 +8,8 @@ use crate::support::alone::Alone;
 use crate::support::make::{merged, take};
 use crate::support::scene::{Scene, land};
 
-const TABLES: [&str; 4] = ["instance", "movement", "stock", "stock_version"];
+const TABLES: [&str; 6] =
+    ["hold_deadline", "instance", "movement", "purchase", "stock", "stock_version"];
 
 async fn tables(scene: &Scene) -> Vec<String> {
     scene

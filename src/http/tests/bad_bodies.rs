@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::domain::Sku;
+use crate::domain::{Sku, Terms, Timestamp};
 use crate::http::orders;
 use crate::http::problem::Problem;
 use crate::http::wire::{self, AdjustmentBody, StockBody, order_id_if_readable, split_array};
@@ -52,7 +52,12 @@ fn good_orders_are_taken_as_meant() {
         let order = orders::parse(body.as_bytes()).unwrap_or_else(|bad| panic!("{body}: {bad:?}"));
         assert_eq!(order.id().as_str(), "o-1");
         assert_eq!(order.lines()[0].sku.as_str(), "A");
+        assert!(order.buyer().is_none() && order.hold().is_none());
     }
+    let hold = order_with(r#""buyer":"b-1","hold_seconds":86400"#);
+    let hold = orders::parse(hold.as_bytes()).unwrap();
+    assert_eq!(hold.buyer().unwrap().as_str(), "b-1");
+    assert_eq!(hold.hold().unwrap().seconds(), 86_400);
 }
 
 #[test]
@@ -131,9 +136,10 @@ fn bad_orders_are_refused_by_kind() {
             order_of(r#"[{"sku":"A","quantity":1000000},{"sku":"A","quantity":1}]"#),
             Invalid("lines"),
         ),
-        // Documented, and not executed by this version.
-        (order_with(r#""buyer":"b-1""#), Invalid("buyer")),
-        (order_with(r#""hold_seconds":60"#), Invalid("hold_seconds")),
+        (order_with(r#""buyer":"b 1""#), Invalid("buyer")),
+        (order_with(r#""buyer":"""#), Invalid("buyer")),
+        (order_with(r#""hold_seconds":0"#), Invalid("hold_seconds")),
+        (order_with(r#""hold_seconds":86401"#), Invalid("hold_seconds")),
         (order_with(r#""hold_seconds":99999999999999999999"#), Invalid("hold_seconds")),
     ] {
         assert_bad(&body, orders::parse(body.as_bytes()), expected);
@@ -143,8 +149,16 @@ fn bad_orders_are_refused_by_kind() {
 
 #[test]
 fn bad_opening_stock_is_refused_by_kind() {
-    let parse = |body: &str| Ok(wire::parse::<StockBody>(body.as_bytes())?.into_available()?);
-    assert_eq!(parse(r#"{"available":0,"purchase_limit":null}"#).unwrap().units(), 0);
+    let parse = |body: &str| Ok(wire::parse::<StockBody>(body.as_bytes())?.into_stock()?);
+    let (available, terms) = parse(r#"{"available":0,"purchase_limit":null}"#).unwrap();
+    assert_eq!((available.units(), terms), (0, Terms::default()));
+    let full = r#"{"available":5,"purchase_limit":2,"sale_starts_at":"2026-11-27T00:00:00Z",
+                   "sale_ends_at":"2026-11-27T02:00:00.5+01:00"}"#;
+    let (_, terms) = parse(full).unwrap();
+    assert_eq!(terms.purchase_limit.unwrap().units(), 2);
+    let micros = |time: Option<Timestamp>| time.unwrap().micros();
+    let lasts = micros(terms.window.ends_at()) - micros(terms.window.starts_at());
+    assert_eq!(lasts, 3_600_500_000);
     for (body, expected) in [
         ("{}", Malformed),
         ("[5]", Malformed),
@@ -154,9 +168,16 @@ fn bad_opening_stock_is_refused_by_kind() {
         (r#"{"available":-1}"#, Invalid("available")),
         (r#"{"available":1000000000000001}"#, Invalid("available")),
         (r#"{"available":99999999999999999999}"#, Invalid("available")),
-        (r#"{"available":5,"purchase_limit":2}"#, Invalid("purchase_limit")),
-        (r#"{"available":5,"sale_starts_at":"2026-11-27T00:00:00Z"}"#, Invalid("sale_starts_at")),
-        (r#"{"available":5,"sale_ends_at":"2026-11-27T00:00:00Z"}"#, Invalid("sale_ends_at")),
+        (r#"{"available":5,"purchase_limit":0}"#, Invalid("purchase_limit")),
+        (r#"{"available":5,"purchase_limit":1000000000001}"#, Invalid("purchase_limit")),
+        (r#"{"available":5,"sale_starts_at":"2026-11-27"}"#, Invalid("sale_starts_at")),
+        (r#"{"available":5,"sale_starts_at":"2026-11-27T00:00:00"}"#, Invalid("sale_starts_at")),
+        (r#"{"available":5,"sale_ends_at":"1969-12-31T23:59:59Z"}"#, Invalid("sale_ends_at")),
+        (r#"{"available":5,"sale_ends_at":7}"#, Malformed),
+        (
+            r#"{"available":5,"sale_starts_at":"2026-11-27T00:00:00Z","sale_ends_at":"2026-11-27T00:00:00Z"}"#,
+            Invalid("sale_ends_at"),
+        ),
     ] {
         assert_bad(body, parse(body), expected);
     }
@@ -238,7 +259,7 @@ proptest! {
         let sku = Sku::new("A").unwrap();
         let refusals = [
             orders::parse(&body).err(),
-            wire::parse::<StockBody>(&body).and_then(|stock| Ok(stock.into_available()?)).err(),
+            wire::parse::<StockBody>(&body).and_then(|stock| Ok(stock.into_stock()?)).err(),
             wire::parse::<AdjustmentBody<'_>>(&body)
                 .and_then(|adjustment| Ok(adjustment.into_adjustment(sku)?))
                 .err(),

@@ -6,8 +6,8 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use crate::domain::{
-    InvalidValue, LimitKind, NotExecuted, OrderId, OrderStatus, Refusal, Shortfall, Sku, Timestamp,
-    Verdict,
+    InvalidValue, LimitKind, NotExecuted, OrderId, OrderStatus, Refusal, SaleWindow, Shortfall,
+    Sku, Timestamp, Verdict,
 };
 use crate::http::access::Role;
 use crate::http::answer::{self, Answer};
@@ -20,6 +20,10 @@ fn id() -> OrderId {
 
 fn sku() -> Sku {
     Sku::new("A").unwrap()
+}
+
+fn window() -> SaleWindow {
+    SaleWindow::new(Some(Timestamp::from_micros(1_000_000)), None).unwrap()
 }
 
 async fn body(answer: Answer) -> Value {
@@ -59,6 +63,26 @@ async fn problems_have_their_status_type_and_own_members() {
             409,
             "order-settled",
             json!({ "order_status": "cancelled" }),
+        ),
+        (
+            Problem::OrderSettled(OrderStatus::Expired),
+            409,
+            "order-settled",
+            json!({ "order_status": "expired" }),
+        ),
+        (
+            Problem::PurchaseLimit { order_id: id(), sku: sku(), limit: 2, already: 1 },
+            409,
+            "purchase-limit",
+            json!({ "order_id": "o-1", "sku": "A", "limit": 2, "already": 1 }),
+        ),
+        (
+            Problem::SaleNotOpen { sku: sku(), window: window() },
+            409,
+            "sale-not-open",
+            json!({
+                "sku": "A", "sale_starts_at": "1970-01-01T00:00:01.000000Z", "sale_ends_at": null,
+            }),
         ),
         (Problem::SkuExists(Some(5)), 409, "sku-exists", json!({})),
         (Problem::SkuExists(None), 409, "sku-exists", json!({})),
@@ -118,8 +142,9 @@ async fn a_quotas_wait_is_told_in_full() {
 fn every_verdict_has_its_answer() {
     let at = Timestamp::from_micros(5);
     let status = OrderStatus::Deducted;
-    let done = settle(&id(), "lines", Verdict::Done { at, replayed: true, status });
-    assert_eq!(done.unwrap(), Done { at, replayed: true, status });
+    let done =
+        settle(&id(), "lines", Verdict::Done { at, replayed: true, status, expires_at: None });
+    assert_eq!(done.unwrap(), Done { at, replayed: true, status, expires_at: None });
     let overloaded = NotExecuted::Overloaded { limit: LimitKind::Lane, limit_value: 1 };
     for (verdict, status) in [
         (Verdict::Refused(Refusal::UnknownSku(sku())), 404),
@@ -127,6 +152,9 @@ fn every_verdict_has_its_answer() {
         (Verdict::Refused(Refusal::StockCeiling { sku: sku(), available: 1 }), 422),
         (Verdict::Refused(Refusal::Mismatch), 422),
         (Verdict::Refused(Refusal::UnknownOrder), 404),
+        (Verdict::Refused(Refusal::Settled(OrderStatus::Expired)), 409),
+        (Verdict::Refused(Refusal::PurchaseLimit { sku: sku(), limit: 1, already: 1 }), 409),
+        (Verdict::Refused(Refusal::SaleNotOpen { sku: sku(), window: window() }), 409),
         (Verdict::NotExecuted(overloaded), 503),
         (Verdict::NotExecuted(NotExecuted::DatabaseUnavailable), 503),
         (Verdict::NotExecuted(NotExecuted::Draining), 503),

@@ -6,8 +6,17 @@ VALUES (
         + INTERVAL LAST_INSERT_ID(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6))) MICROSECOND
 );
 UPDATE stock
-SET available = LAST_INSERT_ID(available + -1), version = version + 1
-WHERE sku = 'mug' AND available >= 1 AND available <= 1000000000000000;
+SET
+    available = LAST_INSERT_ID(available + -1),
+    held = held + 0,
+    version = version + 1
+WHERE sku = 'mug' AND available >= 1 AND available <= 1000000000000000 AND held >= 0
+    AND (
+        NOT 1
+        OR purchase_limit IS NULL
+        AND (sale_starts_at IS NULL OR sale_starts_at <= NOW(6))
+        AND (sale_ends_at IS NULL OR sale_ends_at > NOW(6))
+    );
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 VALUES (
     'mug', IF(ROW_COUNT() = 1, (SELECT version FROM stock WHERE sku = 'mug'), NULL),

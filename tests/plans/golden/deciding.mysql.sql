@@ -1,30 +1,58 @@
 BEGIN;
 WITH planned (sku) AS (VALUES ROW('ink'),ROW('pen'))
-SELECT stock.sku, stock.available
+SELECT
+    stock.sku, stock.available, stock.held, stock.purchase_limit,
+    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', stock.sale_starts_at),
+    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', stock.sale_ends_at),
+    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6))
 FROM planned STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
 FOR UPDATE;
 WITH asked (order_id) AS (VALUES ROW('o-4'),ROW('o-5'),ROW('o-6'))
 SELECT
-    movement.order_id, movement.step, movement.line, movement.sku, movement.delta, movement.flush_id,
-    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at) AS created_at
+    movement.order_id, movement.step, movement.line, movement.kind, movement.sku, movement.delta,
+    movement.buyer, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.expires_at) AS expires_at,
+    movement.flush_id, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at) AS created_at
 FROM asked STRAIGHT_JOIN movement FORCE INDEX (PRIMARY) ON movement.order_id = asked.order_id
 ORDER BY movement.order_id, movement.step, movement.line
 
-INSERT INTO movement (order_id, step, line, kind, sku, delta, reason, flush_id)
-WITH planned (order_id, step, line, kind, sku, delta, reason) AS (VALUES ROW('o-5','take',1,'deduct','ink',-2,NULL),ROW('o-5','take',2,'deduct','pen',-1,NULL))
-SELECT order_id, step, line, kind, sku, delta, reason, 1099511627778 FROM planned;
+INSERT INTO movement (
+    order_id, step, line, kind, sku, delta, held_delta, buyer, expires_at, reason, flush_id
+)
+WITH planned (
+    order_id, step, line, kind, sku, delta, held_delta, buyer, hold_seconds, until, reason
+) AS (VALUES ROW('o-5','take',1,'deduct','ink',-2,NULL,NULL,NULL,NULL,NULL),ROW('o-5','take',2,'deduct','pen',-1,NULL,NULL,NULL,NULL,NULL))
+SELECT
+    order_id, step, line, kind, sku, delta, held_delta, buyer, NOW(6) + INTERVAL hold_seconds SECOND,
+    reason, 1099511627778
+FROM planned
+WHERE until IS NULL
+    OR (until > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6))) = (kind = 'confirm');
 UPDATE (
-    WITH planned (sku, delta, need, room) AS (VALUES ROW('ink',-2,2,1000000000000000),ROW('pen',-1,1,1000000000000000)) SELECT * FROM planned
+    WITH planned (sku, delta, held, need, room, held_need, on_terms) AS (VALUES ROW('ink',-2,0,2,1000000000000000,0,0),ROW('pen',-1,0,1,1000000000000000,0,0))
+    SELECT * FROM planned
 ) AS planned
 STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
-SET stock.available = stock.available + planned.delta, stock.version = stock.version + 1
-WHERE stock.available >= planned.need AND stock.available <= planned.room;
+SET
+    stock.available = stock.available + planned.delta,
+    stock.held = stock.held + planned.held,
+    stock.version = stock.version + 1
+WHERE stock.available >= planned.need AND stock.available <= planned.room
+    AND stock.held >= planned.held_need
+    AND (
+        NOT planned.on_terms
+        OR stock.purchase_limit IS NULL
+        AND (stock.sale_starts_at IS NULL OR stock.sale_starts_at <= NOW(6))
+        AND (stock.sale_ends_at IS NULL OR stock.sale_ends_at > NOW(6))
+    );
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 WITH planned (sku, delta, orders) AS (VALUES ROW('ink',-2,1),ROW('pen',-1,1))
 SELECT stock.sku, stock.version, 1099511627778, stock.available, planned.delta, planned.orders
 FROM planned STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku;
 SELECT
-    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available
+    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available,
+    stock.purchase_limit IS NOT NULL
+    OR COALESCE(stock.sale_starts_at > NOW(6), FALSE)
+    OR COALESCE(stock.sale_ends_at <= NOW(6), FALSE)
 FROM movement STRAIGHT_JOIN stock
 WHERE movement.order_id = 'o-5' AND movement.step = 'take' AND movement.line = 1
     AND stock.sku IN ('ink','pen')

@@ -1,19 +1,42 @@
 BEGIN;
-INSERT INTO movement (order_id, step, line, kind, sku, delta, reason, flush_id)
-WITH planned (order_id, step, line, kind, sku, delta, reason) AS (VALUES ROW('o-3','take',1,'deduct','ink',-2,NULL),ROW('o-3','take',2,'deduct','pen',-1,NULL),ROW('o-4','take',1,'deduct','ink',-1,NULL),ROW('r-1','adjust',1,'restock','mug',5,_utf8mb4 x'69742773206261636b'))
-SELECT order_id, step, line, kind, sku, delta, reason, 1099511627777 FROM planned;
+INSERT INTO movement (
+    order_id, step, line, kind, sku, delta, held_delta, buyer, expires_at, reason, flush_id
+)
+WITH planned (
+    order_id, step, line, kind, sku, delta, held_delta, buyer, hold_seconds, until, reason
+) AS (VALUES ROW('o-3','take',1,'deduct','ink',-2,NULL,NULL,NULL,NULL,NULL),ROW('o-3','take',2,'deduct','pen',-1,NULL,NULL,NULL,NULL,NULL),ROW('o-4','take',1,'deduct','ink',-1,NULL,NULL,NULL,NULL,NULL),ROW('r-1','adjust',1,'restock','mug',5,NULL,NULL,NULL,NULL,_utf8mb4 x'69742773206261636b'))
+SELECT
+    order_id, step, line, kind, sku, delta, held_delta, buyer, NOW(6) + INTERVAL hold_seconds SECOND,
+    reason, 1099511627777
+FROM planned
+WHERE until IS NULL
+    OR (until > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6))) = (kind = 'confirm');
 UPDATE (
-    WITH planned (sku, delta, need, room) AS (VALUES ROW('ink',-3,3,1000000000000000),ROW('mug',5,0,999999999999995),ROW('pen',-1,1,1000000000000000)) SELECT * FROM planned
+    WITH planned (sku, delta, held, need, room, held_need, on_terms) AS (VALUES ROW('ink',-3,0,3,1000000000000000,0,1),ROW('mug',5,0,0,999999999999995,0,0),ROW('pen',-1,0,1,1000000000000000,0,1))
+    SELECT * FROM planned
 ) AS planned
 STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
-SET stock.available = stock.available + planned.delta, stock.version = stock.version + 1
-WHERE stock.available >= planned.need AND stock.available <= planned.room;
+SET
+    stock.available = stock.available + planned.delta,
+    stock.held = stock.held + planned.held,
+    stock.version = stock.version + 1
+WHERE stock.available >= planned.need AND stock.available <= planned.room
+    AND stock.held >= planned.held_need
+    AND (
+        NOT planned.on_terms
+        OR stock.purchase_limit IS NULL
+        AND (stock.sale_starts_at IS NULL OR stock.sale_starts_at <= NOW(6))
+        AND (stock.sale_ends_at IS NULL OR stock.sale_ends_at > NOW(6))
+    );
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 WITH planned (sku, delta, orders) AS (VALUES ROW('ink',-3,2),ROW('mug',5,1),ROW('pen',-1,1))
 SELECT stock.sku, stock.version, 1099511627777, stock.available, planned.delta, planned.orders
 FROM planned STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku;
 SELECT
-    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available
+    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available,
+    stock.purchase_limit IS NOT NULL
+    OR COALESCE(stock.sale_starts_at > NOW(6), FALSE)
+    OR COALESCE(stock.sale_ends_at <= NOW(6), FALSE)
 FROM movement STRAIGHT_JOIN stock
 WHERE movement.order_id = 'o-3' AND movement.step = 'take' AND movement.line = 1
     AND stock.sku IN ('ink','mug','pen')

@@ -3,15 +3,27 @@ INSERT INTO movement (order_id, step, line, kind, sku, delta, flush_id)
 WITH planned (order_id, sku, delta) AS (VALUES ROW('o-1','mug',-2),ROW('o-2','mug',-1))
 SELECT order_id, 'take', 1, 'deduct', sku, delta, 1099511627776 FROM planned;
 UPDATE stock
-SET available = LAST_INSERT_ID(available + -3), version = version + 1
-WHERE sku = 'mug' AND available >= 3 AND available <= 1000000000000000;
+SET
+    available = LAST_INSERT_ID(available + -3),
+    held = held + 0,
+    version = version + 1
+WHERE sku = 'mug' AND available >= 3 AND available <= 1000000000000000 AND held >= 0
+    AND (
+        NOT 1
+        OR purchase_limit IS NULL
+        AND (sale_starts_at IS NULL OR sale_starts_at <= NOW(6))
+        AND (sale_ends_at IS NULL OR sale_ends_at > NOW(6))
+    );
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 VALUES (
     'mug', IF(ROW_COUNT() = 1, (SELECT version FROM stock WHERE sku = 'mug'), NULL),
     1099511627776, LAST_INSERT_ID(), -3, 2
 );
 SELECT
-    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available
+    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available,
+    stock.purchase_limit IS NOT NULL
+    OR COALESCE(stock.sale_starts_at > NOW(6), FALSE)
+    OR COALESCE(stock.sale_ends_at <= NOW(6), FALSE)
 FROM movement STRAIGHT_JOIN stock
 WHERE movement.order_id = 'o-1' AND movement.step = 'take' AND movement.line = 1
     AND stock.sku IN ('mug')

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hotrow::domain::Available;
+use hotrow::domain::{Available, Terms};
 use hotrow::embedded::Flavor;
 use hotrow::engine::{CommitOutcome, Execution, Plan, Verdicts};
 use hotrow::store::mysql::{Abandoned, Address, Desk, FlushConnection, FlushTiming, migrate};
@@ -42,7 +42,8 @@ impl Scene {
     pub(crate) async fn with(self, stock: &[(&str, i64)]) -> Self {
         let desk = self.desk().await;
         for &(name, units) in stock {
-            desk.open_stock(sku(name), Available::new(units).unwrap()).await.unwrap();
+            let available = Available::new(units).unwrap();
+            desk.open_stock(sku(name), available, Terms::default()).await.unwrap();
         }
         desk.close().await;
         self
@@ -88,6 +89,30 @@ impl Scene {
         self.lines(
             "SELECT CONCAT_WS(' ', sku, version, flush_id, available, delta, orders) \
              FROM stock_version WHERE flush_id <> 0 ORDER BY sku, version",
+        )
+        .await
+    }
+
+    /// `sku available held` of every stock row.
+    pub(crate) async fn held(&self) -> Vec<String> {
+        self.lines("SELECT CONCAT_WS(' ', sku, available, held) FROM stock ORDER BY sku").await
+    }
+
+    /// `order_id step line kind delta held_delta buyer` of every movement but the openings; `-` for NULL.
+    pub(crate) async fn history(&self) -> Vec<String> {
+        self.lines(
+            "SELECT CONCAT_WS(' ', order_id, step, line, kind, delta, COALESCE(held_delta, '-'), \
+             COALESCE(buyer, '-')) \
+             FROM movement WHERE step <> 'opening' ORDER BY order_id, step, line",
+        )
+        .await
+    }
+
+    /// `sku buyer order_id quantity` of what buyers have, with `held` behind it where it can expire.
+    pub(crate) async fn purchases(&self) -> Vec<String> {
+        self.lines(
+            "SELECT CONCAT_WS(' ', sku, buyer, order_id, quantity, IF(expires_at IS NULL, NULL, 'held')) \
+             FROM purchase ORDER BY sku, buyer, order_id",
         )
         .await
     }
