@@ -21,6 +21,7 @@ macro_rules! both_flavors {
 
 mod connection;
 mod crashes;
+mod holds;
 mod hostile;
 mod limits;
 mod once;

@@ -1,5 +1,6 @@
 //! The rig: servers, proxy, processes, clients, and the judge of what they did.
 
+pub(crate) mod audit;
 pub(crate) mod books;
 pub(crate) mod checker;
 pub(crate) mod client;

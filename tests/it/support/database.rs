@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hotrow::embedded::{self, EmbeddedConfig, EmbeddedServer, Flavor, Sizing};
-use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection};
+use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection, Row as _};
 use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use tokio::time::timeout;
@@ -234,5 +234,12 @@ impl Database {
 
     pub(crate) async fn books(&self) -> Books {
         Books::read(&mut self.connect().await).await
+    }
+
+    /// One column as text.
+    pub(crate) async fn lines(&self, query: &str) -> Vec<String> {
+        let query = sqlx::query(AssertSqlSafe(query.to_owned()));
+        let rows = query.fetch_all(&mut self.connect().await).await.unwrap();
+        rows.iter().map(|row| row.try_get_unchecked(0).unwrap()).collect()
     }
 }
