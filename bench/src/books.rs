@@ -19,6 +19,12 @@ const UNBALANCED: &str = "SELECT COUNT(*) FROM stock \
      ON ledger.sku = stock.sku \
      WHERE stock.available <> COALESCE(ledger.total, 0) OR stock.available < 0";
 
+/// Whose held units are not the sum of what movements held and let go.
+const UNHELD: &str = "SELECT COUNT(*) FROM stock \
+     LEFT JOIN (SELECT sku, SUM(held_delta) AS total FROM movement GROUP BY sku) ledger \
+     ON ledger.sku = stock.sku \
+     WHERE stock.held <> COALESCE(ledger.total, 0)";
+
 /// Versions that are not the one before plus what their flush changed.
 const BROKEN_CHAINS: &str = "SELECT COUNT(*) FROM (\
      SELECT version, available, delta, \
@@ -56,6 +62,7 @@ pub(crate) async fn audit(
     }
     let mut checks = vec![("SKUs whose stock is not the sum of its movements", UNBALANCED)];
     if written_by_flushes {
+        checks.push(("SKUs whose held units are not the sum of their movements", UNHELD));
         checks.push(("versions that do not follow from the one before", BROKEN_CHAINS));
         checks.push(("SKUs whose newest version is not their stock", STALE_VERSIONS));
     }

@@ -5,7 +5,9 @@ mod beside;
 mod burst;
 mod contest;
 mod duplicates;
+mod holds;
 mod ledger;
+mod limit;
 mod million;
 mod open_loop;
 mod sell_out;
@@ -46,6 +48,10 @@ pub(crate) enum ExperimentName {
     SellOut,
     /// Three in ten orders are repeats, over two instances.
     Duplicates,
+    /// Holds taken, confirmed, cancelled, expired.
+    Holds,
+    /// A purchase limit, and the same load without it.
+    Limit,
     /// Cold SKUs at a steady rate beside a saturated one.
     Beside,
     /// 200,000 orders at once.
@@ -68,7 +74,10 @@ impl ExperimentName {
     /// Those that the settings ask for, in order.
     pub(crate) fn chosen(settings: &RunSettings) -> Vec<Self> {
         let of_suite = |name: &Self| match settings.suite {
-            Suite::Quick => !matches!(name, Self::Million | Self::Ledger | Self::ThreeLines),
+            Suite::Quick => !matches!(
+                name,
+                Self::Million | Self::Ledger | Self::ThreeLines | Self::Holds | Self::Limit
+            ),
             Suite::Standard | Suite::Full => true,
         };
         let chosen = |name: &Self| {
@@ -99,6 +108,8 @@ impl ExperimentName {
             }
             Self::OpenLoop => rounds * run * 3.0,
             Self::TwoInstances => rounds * run * 2.0,
+            Self::Holds => Self::fewer_rounds(settings) as f64 * 20.0,
+            Self::Limit => Self::fewer_rounds(settings) as f64 * run * 2.0,
             Self::SellOut | Self::Duplicates | Self::Beside | Self::Burst => {
                 Self::fewer_rounds(settings) as f64 * (run + 1.0)
             }
@@ -123,6 +134,7 @@ impl ExperimentName {
             Self::Single => vec![Plain, HotrowCallers],
             Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => Vec::new(),
             Self::Burst | Self::TwoInstances | Self::Ledger | Self::Million => Vec::new(),
+            Self::Holds | Self::Limit => Vec::new(),
         };
         let wanted =
             |subject: &Subject| settings.subject.is_empty() || settings.subject.contains(subject);
@@ -167,6 +179,8 @@ impl ExperimentName {
             Self::OpenLoop => open_loop::measure(bench, so_far).await,
             Self::SellOut => sell_out::measure(bench).await,
             Self::Duplicates => duplicates::measure(bench).await,
+            Self::Holds => holds::measure(bench).await,
+            Self::Limit => limit::measure(bench).await,
             Self::Beside => beside::measure(bench).await,
             Self::Burst => burst::measure(bench).await,
             Self::TwoInstances => two_instances::measure(bench).await,

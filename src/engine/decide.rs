@@ -160,7 +160,7 @@ impl<'p> Desk<'p> {
         };
         let counts = i64::from(goal == Goal::Confirm);
         let lasts_micros = lasts_micros(take);
-        if let Some(refusal) = self.settle_refusal(operation, postings, standing) {
+        if let Some(refusal) = self.settle_refusal(operation, postings) {
             return refused(refusal);
         }
         let (flush, at) = (self.flush, self.ledger.now);

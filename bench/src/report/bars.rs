@@ -174,6 +174,33 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             report.median("million", "service", "grown_mb"),
             touched,
         ),
+        bar(
+            "holds confirmed a second / plain orders a second",
+            AtLeast(0.7),
+            "",
+            of(
+                report.median("holds", "hotrow", "confirm_per_s"),
+                report.median("holds", "hotrow", "deduct_per_s"),
+            ),
+            "each looked up first".to_owned(),
+        ),
+        bar(
+            "holds expired a second",
+            AtLeast(20_000.0),
+            "",
+            report.median("holds", "hotrow", "expire_per_s"),
+            String::new(),
+        ),
+        bar(
+            "answers a second with a purchase limit / without",
+            AtLeast(0.5),
+            "",
+            of(
+                report.median("limit", "limited", "answered_per_s"),
+                report.median("limit", "unlimited", "answered_per_s"),
+            ),
+            "ten orders of each buyer, two instances".to_owned(),
+        ),
     ]
 }
 
@@ -218,7 +245,7 @@ mod tests {
             let bar = bars.iter().find(|bar| bar.name.starts_with(start)).unwrap();
             (bar.value, bar.holds)
         };
-        assert_eq!(bars.len(), 15);
+        assert_eq!(bars.len(), 18);
         assert_eq!(holds("hotrow / plain, one"), (Some(120.0), Some(true)));
         assert_eq!(holds("hotrow / bare"), (Some(0.75), Some(false)));
         assert_eq!(holds("open loop"), (Some(3.0), Some(true)));

@@ -1,7 +1,7 @@
 //! Why an operation that is new cannot be accepted.
 
 use super::Desk;
-use crate::domain::{Operation, OrderStatus, Postings, Refusal, Shortfall, Standing, Step};
+use crate::domain::{Operation, OrderStatus, Postings, Refusal, Shortfall, Step};
 use crate::limits::AVAILABLE_MAX;
 
 impl Desk<'_> {
@@ -17,28 +17,15 @@ impl Desk<'_> {
         &self,
         operation: &Operation,
         postings: Postings,
-        standing: Standing,
     ) -> Option<Refusal> {
+        let refusal = self.stock_refusal(operation, postings);
         let retakes = postings.iter().any(|posting| posting.step == Step::Retake);
-        let refusal = match standing {
-            Standing::Held | Standing::Expired if retakes => self.limit_refusal(operation),
-            Standing::Held
-            | Standing::Expired
-            | Standing::Deducted
-            | Standing::Confirmed
-            | Standing::Cancelled => None,
-        };
-        let refusal = refusal.or_else(|| self.stock_refusal(operation, postings))?;
-        Some(match refusal {
-            Refusal::PurchaseLimit { .. }
-            | Refusal::BuyerNeeded(_)
-            | Refusal::InsufficientStock(_)
-                if retakes =>
-            {
-                Refusal::Settled(OrderStatus::Expired)
-            }
-            other => other,
-        })
+        if !retakes {
+            return refusal;
+        }
+        let cannot_be_had = matches!(refusal, Some(Refusal::InsufficientStock(_)))
+            || self.limit_refusal(operation).is_some();
+        if cannot_be_had { Some(Refusal::Settled(OrderStatus::Expired)) } else { refusal }
     }
 
     fn unknown_sku(&self, operation: &Operation) -> Option<Refusal> {
