@@ -1,11 +1,16 @@
 //! Migrations, and tables that explain themselves.
 
+use std::path::Path;
+
+use hotrow::domain::{OrderId, Standing, Verdict};
 use hotrow::embedded::Flavor;
+use hotrow::engine::Verdicts;
 use hotrow::store::mysql::{MigrateError, inspect, migrate, register_instance};
+use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::support::alone::Alone;
-use crate::support::make::{merged, take};
+use crate::support::make::{cancel, deciding, held_for, merged, take};
 use crate::support::scene::{Scene, land};
 
 const TABLES: [&str; 6] =
@@ -29,6 +34,40 @@ async fn migrating_again_changes_nothing(flavor: Flavor) {
     migrate(&scene.address).await.unwrap();
     assert_eq!(scene.stock().await, ["a 7 2"]);
     assert_eq!(scene.movements().await, ["o-1 take 1 deduct a -3 1"]);
+}
+
+/// A database that sold before there were holds goes on: old orders are repeated, cancelled and looked up.
+async fn a_database_with_orders_is_brought_forward(flavor: Flavor) {
+    let scene = Scene::empty(flavor).await;
+    let mut admin = scene.admin().await;
+    let mut old = Migrator::new(Path::new("sql/migrations")).await.unwrap();
+    old.migrations = old.iter().filter(|known| known.version <= 4).cloned().collect();
+    assert_eq!(old.iter().count(), 4);
+    old.run_direct(None, &mut admin, false).await.unwrap();
+    scene
+        .run(
+            "INSERT INTO stock (sku, available, version) VALUES ('a', 7, 3); \
+             INSERT INTO movement (order_id, step, line, kind, sku, delta, flush_id) VALUES \
+                 ('a', 'opening', 1, 'opening', 'a', 10, 0), ('o-1', 'take', 1, 'deduct', 'a', -3, 5), \
+                 ('o-2', 'take', 1, 'deduct', 'a', -1, 5), ('o-2', 'settle', 1, 'cancel', 'a', 1, 6); \
+             INSERT INTO stock_version (sku, version, flush_id, available, delta, orders) VALUES \
+                 ('a', 1, 0, 10, 10, 1), ('a', 2, 5, 6, -4, 2), ('a', 3, 6, 7, 1, 1)",
+        )
+        .await;
+    migrate(&scene.address).await.unwrap();
+    let desk = scene.desk().await;
+    for (id, standing) in [("o-1", Standing::Deducted), ("o-2", Standing::Cancelled)] {
+        let order = desk.order(OrderId::new("order_id", id).unwrap()).await.unwrap().unwrap();
+        assert_eq!((order.standing, order.order.buyer(), order.expires_at), (standing, None, None));
+    }
+    let mut connection = scene.connection();
+    let again = deciding(1 << 40, vec![take("o-1", &[("a", 3)]), cancel("o-1", &[("a", 3)])]);
+    let Verdicts::Each(verdicts) = land(&mut connection, &again).await else { panic!("decided") };
+    assert!(matches!(verdicts[0], Verdict::Done { replayed: true, .. }), "{verdicts:?}");
+    assert!(matches!(verdicts[1], Verdict::Done { replayed: false, .. }), "{verdicts:?}");
+    land(&mut connection, &merged((1 << 40) + 1, vec![held_for(60, take("h-1", &[("a", 2)]))]))
+        .await;
+    assert_eq!(scene.held().await, ["a 8 2"]);
 }
 
 async fn two_can_migrate_at_once(flavor: Flavor) {
@@ -98,6 +137,7 @@ async fn every_column_has_a_comment(flavor: Flavor) {
 
 both_flavors!(
     migrating_again_changes_nothing,
+    a_database_with_orders_is_brought_forward,
     two_can_migrate_at_once,
     a_schema_of_another_build_is_refused,
     a_database_that_cannot_be_written_is_told,
