@@ -8,7 +8,7 @@ use crate::support::alone::Alone;
 use crate::support::make::{merged, take};
 use crate::support::scene::{Scene, land};
 
-const TABLES: [&str; 4] = ["instance", "movement", "stock", "stock_version"];
+const TABLES: [&str; 5] = ["change_gate", "instance", "movement", "stock", "stock_version"];
 
 async fn tables(scene: &Scene) -> Vec<String> {
     scene

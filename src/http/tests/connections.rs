@@ -77,7 +77,7 @@ impl Server {
 const PATIENT: Patience = Patience { head: LONG, idle: LONG };
 
 async fn greet(_request: Request<Incoming>) -> Result<Answer, Infallible> {
-    Ok(Response::new(Full::new(Bytes::from_static(b"hello"))))
+    Ok(Response::new(Bytes::from_static(b"hello").into()))
 }
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -262,7 +262,7 @@ async fn leaving_answers_what_is_in_flight_and_then_ends() {
 async fn measure(mut request: Request<Incoming>) -> Result<Answer, BodyTooSlow> {
     let time = if request.uri().path() == "/slow" { SHORT } else { LONG };
     match body::read(request.body_mut(), 10, time).await {
-        Ok(bytes) => Ok(Response::new(Full::new(bytes.len().to_string().into()))),
+        Ok(bytes) => Ok(Response::new(bytes.len().to_string().into())),
         Err(Failure::Problem(problem)) => {
             body::discard(request.body_mut()).await;
             Ok(answer::problem(&problem))

@@ -168,6 +168,10 @@ impl Desk {
         Ok(read.await?)
     }
 
+    pub(super) fn flavor(&self) -> Flavor {
+        self.flavor
+    }
+
     /// Closes the connections.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -175,7 +179,7 @@ impl Desk {
 
     /// Runs work on a connection in a task of its own, which goes on when the caller has gone. After
     /// an error or a silence the connection is not used again.
-    async fn detached<T: Send + 'static>(
+    pub(super) async fn detached<T: Send + 'static>(
         &self,
         work: impl for<'c> FnOnce(&'c mut MySqlConnection) -> Work<'c, T> + Send + 'static,
     ) -> Result<T, Trouble> {
@@ -193,11 +197,11 @@ impl Desk {
     }
 }
 
-type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'c>>;
+pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'c>>;
 
 /// Why a call gave no answer.
 #[derive(Debug)]
-enum Trouble {
+pub(super) enum Trouble {
     /// A statement before any commit failed, or no connection could be had.
     Statement(sqlx::Error),
     /// The commit failed.
@@ -260,6 +264,6 @@ fn stock_record(row: &MySqlRow) -> Result<StockRecord, sqlx::Error> {
     })
 }
 
-fn decode_error(error: crate::domain::InvalidValue) -> sqlx::Error {
+pub(super) fn decode_error(error: crate::domain::InvalidValue) -> sqlx::Error {
     sqlx::Error::Decode(error.into())
 }
