@@ -21,7 +21,7 @@ use crate::limits::{
     CHANGES_PAGE_MAX, RECONNECT_PAUSE_MS,
 };
 use crate::store::mysql::{ChangeFeed, Desk};
-use crate::store::{Change, Cursor};
+use crate::store::{Change, Cursor, Place};
 use crate::telemetry::metrics::Metrics;
 
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -59,11 +59,16 @@ pub(super) async fn read(state: &State, query: Option<&str>, headers: &HeaderMap
         let after = last_event(headers)?.or(after);
         return stream(state, after, limit.unwrap_or(CHANGES_PAGE_MAX));
     }
-    let page = state.feed.changes.page(after.as_ref(), limit.unwrap_or(CHANGES_PAGE)).await;
+    let mut place = place(after);
+    let page = state.feed.changes.page(&mut place, limit.unwrap_or(CHANGES_PAGE)).await;
     let page = page.map_err(|error| state.database_unavailable("reading changes", &error))?;
     state.metrics.changes_sent(page.len());
     let answers: Vec<ChangeAnswer<'_>> = page.iter().map(ChangeAnswer::from).collect();
     Ok(answer::json(StatusCode::OK, wire::render(&answers)))
+}
+
+fn place(after: Option<Cursor>) -> Place {
+    after.map_or_else(Place::beginning, Place::after)
 }
 
 /// Whether one of the media ranges is that of Server-Sent Events.
@@ -92,7 +97,7 @@ fn stream(state: &State, after: Option<Cursor>, limit: usize) -> Outcome {
     let reader = Reader {
         changes: Arc::clone(&state.feed.changes),
         metrics: state.metrics.clone(),
-        after,
+        place: place(after),
         limit,
         _permit: permit,
     };
@@ -105,8 +110,7 @@ fn stream(state: &State, after: Option<Cursor>, limit: usize) -> Outcome {
 struct Reader {
     changes: Arc<ChangeFeed>,
     metrics: Metrics,
-    /// The last change that was handed over.
-    after: Option<Cursor>,
+    place: Place,
     limit: usize,
     _permit: OwnedSemaphorePermit,
 }
@@ -138,17 +142,14 @@ impl Reader {
                 }
             }
             self.metrics.changes_sent(changes.len());
-            if let Some(last) = changes.into_iter().next_back() {
-                self.after = Some(last.cursor);
-            }
         }
     }
 
     /// The next changes, none when it is time for a sign of life.
-    async fn next(&self) -> Vec<Change> {
+    async fn next(&mut self) -> Vec<Change> {
         let heartbeat = Instant::now() + Duration::from_millis(CHANGE_HEARTBEAT_MS);
         loop {
-            let page = self.changes.page(self.after.as_ref(), self.limit);
+            let page = self.changes.page(&mut self.place, self.limit);
             match timeout_at(heartbeat, page).await {
                 Ok(Ok(changes)) if changes.is_empty() => {}
                 Ok(Ok(changes)) => return changes,

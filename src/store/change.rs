@@ -17,6 +17,29 @@ pub struct Cursor {
     pub version: u64,
 }
 
+/// How far a reader of the feed has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Everything of the epochs before it has been read.
+    pub(in crate::store) epoch: u64,
+    /// SKU and version of the last change of this epoch that has been read.
+    pub(in crate::store) last: Option<(Sku, u64)>,
+}
+
+impl Place {
+    /// Before the first change that there is.
+    #[must_use]
+    pub fn beginning() -> Self {
+        Self { epoch: 0, last: None }
+    }
+
+    /// After the change of this cursor.
+    #[must_use]
+    pub fn after(cursor: Cursor) -> Self {
+        Self { epoch: cursor.epoch, last: Some((cursor.sku, cursor.version)) }
+    }
+}
+
 /// What one flush made of one SKU.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {

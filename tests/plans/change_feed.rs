@@ -6,7 +6,7 @@ use hotrow::domain::Available;
 use hotrow::embedded::Flavor;
 use hotrow::engine::{CommitOutcome, Execution, Mode, Plan};
 use hotrow::store::mysql::{ChangeFeed, Desk};
-use hotrow::store::{Change, Cursor, StoreError};
+use hotrow::store::{Change, Cursor, Place, StoreError};
 use sqlx::{Executor as _, MySqlConnection};
 
 use crate::support::alone::Alone;
@@ -29,15 +29,31 @@ fn told(changes: &[Change]) -> Vec<String> {
     changes.iter().map(line).collect()
 }
 
-/// Everything after a cursor, by pages.
-async fn rest(feed: &ChangeFeed, mut after: Option<Cursor>, limit: usize) -> Vec<Change> {
+fn place(after: Option<&Cursor>) -> Place {
+    after.cloned().map_or_else(Place::beginning, Place::after)
+}
+
+/// One page after a cursor.
+async fn page(
+    feed: &ChangeFeed,
+    after: Option<&Cursor>,
+    limit: usize,
+) -> Result<Vec<Change>, StoreError> {
+    feed.page(&mut place(after), limit).await
+}
+
+/// Everything after a cursor, by pages: by one reader, and by one who comes anew for each.
+async fn rest(feed: &ChangeFeed, after: Option<Cursor>, limit: usize) -> Vec<Change> {
     let mut all = Vec::new();
+    let mut reader = place(after.as_ref());
+    let mut after = after;
     loop {
-        let page = feed.page(after.as_ref(), limit).await.unwrap();
-        assert!(page.len() <= limit);
-        let Some(last) = page.last() else { return all };
+        let changes = feed.page(&mut reader, limit).await.unwrap();
+        assert!(changes.len() <= limit);
+        assert_eq!(page(feed, after.as_ref(), limit).await.unwrap(), changes);
+        let Some(last) = changes.last() else { return all };
         after = Some(last.cursor.clone());
-        all.extend(page);
+        all.extend(changes);
     }
 }
 
@@ -104,7 +120,7 @@ async fn an_idle_feed_writes_nothing(flavor: Flavor) {
     assert_eq!(epoch(&scene).await, 2);
     let last = seen.last().map(|change| &change.cursor);
     for _ in 0..3 {
-        assert_eq!(one.page(last, 100).await.unwrap(), []);
+        assert_eq!(page(&one, last, 100).await.unwrap(), []);
     }
     assert_eq!(epoch(&scene).await, 2);
 }
@@ -190,13 +206,13 @@ async fn a_late_commit_is_not_skipped(flavor: Flavor) {
     let mut connection = scene.connection();
     land(&mut connection, &merged(2, vec![take("o-2", &[("b", 1)])])).await;
     for flush in 3..20 {
-        let refused = feed.page(last.as_ref(), 100).await;
+        let refused = page(&feed, last.as_ref(), 100).await;
         assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-        assert_eq!(other_feed.page(None, 100).await.unwrap(), before);
+        assert_eq!(page(&other_feed, None, 100).await.unwrap(), before);
         land(&mut connection, &merged(flush, vec![take(&format!("o-{flush}"), &[("c", 1)])])).await;
     }
     assert_eq!(late.commit(plan.id).await, CommitOutcome::Committed);
-    until("the feed goes on", async || feed.page(last.as_ref(), 1).await.is_ok()).await;
+    until("the feed goes on", async || page(&feed, last.as_ref(), 1).await.is_ok()).await;
     let after = rest(&feed, last, 5).await;
     assert_eq!(after.len(), 19);
     assert_eq!(told(&after[..2]), ["a 2 99 -1 1", "b 2 99 -1 1"]);
@@ -212,7 +228,7 @@ async fn a_stuck_transaction_does_not_stop_the_orders(flavor: Flavor) {
     let following = tokio::spawn(async move {
         let mut refused = 0;
         while refused < 200 {
-            if feed.page(None, 100).await.is_err() {
+            if page(&feed, None, 100).await.is_err() {
                 refused += 1;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -228,7 +244,7 @@ async fn a_stuck_transaction_does_not_stop_the_orders(flavor: Flavor) {
     }
     let feed = following.await.unwrap();
     run(&mut stuck, "COMMIT").await;
-    until("the feed goes on", async || feed.page(None, 1).await.is_ok()).await;
+    until("the feed goes on", async || page(&feed, None, 1).await.is_ok()).await;
     assert_eq!(rest(&feed, None, 100).await.len() as u64, 3 + flush);
 }
 

@@ -17,6 +17,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::http::answer::{self, Answer, Failure};
 use crate::http::body;
 use crate::http::connection::Patience;
+use crate::http::events::event_body;
 use crate::http::listener::{Listener, Stops};
 use crate::http::state::BodyTooSlow;
 use crate::telemetry::metrics::{ListenerName, Metrics};
@@ -222,6 +223,56 @@ async fn an_idle_connection_is_closed_and_a_waiting_one_is_not() {
     let (answer, closed) = waiting.await.unwrap();
     assert!(answer.ends_with("hello"), "{answer}");
     assert!(closed);
+}
+
+#[tokio::test]
+async fn a_stream_is_not_idle_until_its_reader_is_given_up() {
+    let patience = Patience { head: SHORT, idle: SHORT };
+    let (writers, mut started) = tokio::sync::mpsc::channel(1);
+    let server = Server::start(8, patience, move |_request: Request<Incoming>| {
+        let writers = writers.clone();
+        async move {
+            let (writer, body) = event_body();
+            writers.send(writer).await.unwrap();
+            Ok::<_, Infallible>(answer::events(body))
+        }
+    })
+    .await;
+    let addr = server.addr;
+    let reader = tokio::spawn(blocking(move || {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        stream.write_all(GET).unwrap();
+        let mut text = Vec::new();
+        // To the end of the connection, however it ends.
+        let _ended = stream.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }));
+    let writer = started.recv().await.unwrap();
+    // Several limits of an idle connection pass.
+    tokio::time::sleep(6 * SHORT).await;
+    writer.write(Bytes::from_static(b"late")).await.unwrap();
+    drop(writer);
+    let text = reader.await.unwrap();
+    assert!(text.contains("text/event-stream") && text.contains("late"), "{text}");
+    assert!(text.ends_with("0\r\n\r\n"), "it ended as a body does: {text}");
+
+    // Nobody reads: what the system and the protocol take is full some day.
+    let silent = blocking(move || {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        stream.write_all(GET).unwrap();
+        stream
+    })
+    .await;
+    let writer = started.recv().await.unwrap();
+    let megabyte = Bytes::from(vec![b'x'; 1024 * 1024]);
+    while tokio::time::timeout(10 * SHORT, writer.write(megabyte.clone())).await.is_ok() {}
+    assert_eq!(server.open_connections(), "1");
+    drop(writer);
+    while server.open_connections() != "0" {
+        tokio::time::sleep(SHORT).await;
+    }
+    drop(silent);
 }
 
 #[tokio::test]

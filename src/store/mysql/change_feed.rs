@@ -20,7 +20,7 @@ use super::statement as sql;
 use super::statement::{write_id, write_int};
 use crate::domain::Sku;
 use crate::limits::{EPOCH_PAUSE_MS, EPOCH_REST_FACTOR, EPOCH_WAIT_MAX_MS, EPOCH_WAIT_MS};
-use crate::store::{Change, Cursor, StoreError};
+use crate::store::{Change, Cursor, Place, StoreError};
 
 /// Reads the feed. All readers of a process share one, and with it the ends of the epochs.
 #[derive(Debug)]
@@ -65,49 +65,38 @@ impl ChangeFeed {
         Self { desk, complete: AtomicU64::new(0), gate: Mutex::new(gate) }
     }
 
-    /// The changes after a cursor, or from the beginning, at most `limit`. Without any it is certain
-    /// that no change after the cursor had been answered when this was called.
+    /// The next changes, at most `limit`, and goes to the place behind them. Without any it is certain
+    /// that no more of them had been answered when this was called.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer in time, or a transaction that has
     /// written a change does not end.
-    pub async fn page(
-        &self,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<Vec<Change>, StoreError> {
-        let complete = self.complete.load(Ordering::Acquire);
-        let changes = self.read(after, complete, limit).await?;
+    pub async fn page(&self, place: &mut Place, limit: usize) -> Result<Vec<Change>, StoreError> {
+        let changes = self.read(place, limit).await?;
         if !changes.is_empty() {
             return Ok(changes);
         }
         let looked = self.look().await;
-        let newer = self.complete.load(Ordering::Acquire);
-        if newer != complete {
-            let changes = self.read(after, newer, limit).await?;
-            if !changes.is_empty() {
-                return Ok(changes);
-            }
+        let changes = self.read(place, limit).await?;
+        if changes.is_empty() {
+            looked?;
         }
-        looked.map(|()| Vec::new())
+        Ok(changes)
     }
 
-    async fn read(
-        &self,
-        after: Option<&Cursor>,
-        complete: u64,
-        limit: usize,
-    ) -> Result<Vec<Change>, StoreError> {
-        // No SKU has an empty name.
-        let (epoch, sku, version) =
-            after.map_or((0, "", 0), |cursor| (cursor.epoch, cursor.sku.as_str(), cursor.version));
-        if epoch >= complete {
+    /// The next changes of the epochs that are known to be complete; asks only if there can be any.
+    async fn read(&self, place: &mut Place, limit: usize) -> Result<Vec<Change>, StoreError> {
+        let complete = self.complete.load(Ordering::Acquire);
+        if place.epoch >= complete {
             return Ok(Vec::new());
         }
+        // No SKU has an empty name.
+        let (sku, version) =
+            place.last.as_ref().map_or(("", 0), |(sku, version)| (sku.as_str(), *version));
         let mut script = String::new();
         sql::SELECT_CHANGES.write(&mut script, |hole, script| match hole {
             "complete" => write_int(script, complete),
-            "epoch" => write_int(script, epoch),
+            "epoch" => write_int(script, place.epoch),
             "sku" => write_id(script, sku),
             "version" => write_int(script, version),
             _ => write_int(script, limit),
@@ -115,10 +104,15 @@ impl ChangeFeed {
         let read = self.desk.detached(|connection| {
             Box::pin(async move {
                 let (_, rows) = run(connection, script).await?;
-                Ok(rows.iter().map(change).collect::<Result<_, _>>()?)
+                Ok(rows.iter().map(change).collect::<Result<Vec<_>, _>>()?)
             })
         });
-        Ok(read.await?)
+        let changes = read.await?;
+        *place = match changes.last() {
+            Some(last) => Place::after(last.cursor.clone()),
+            None => Place { epoch: complete, last: None },
+        };
+        Ok(changes)
     }
 
     /// Takes what is committed by now into complete epochs. Whoever asks while another look waits for its
