@@ -119,17 +119,17 @@ pub const CHANGE_HEARTBEAT_MS: u64 = 5_000;
 /// milliseconds. What is sent is a page at a time.
 pub const CHANGE_READER_PATIENCE_MS: u64 = 10_000;
 /// Least time from one look for new changes to the next, for all readers together, in milliseconds.
-pub const EPOCH_PAUSE_MS: u64 = 100;
-/// How long the end of an epoch waits for the flushes of it at first, in milliseconds; each time that is
+pub const GATE_PAUSE_MS: u64 = 100;
+/// How long a look waits at first for the flushes that have written changes, in milliseconds; each time that is
 /// not enough twice as long.
-pub const EPOCH_WAIT_MS: u64 = 100;
+pub const GATE_WAIT_MS: u64 = 100;
 /// How long it waits at most. Flushes wait meanwhile, and fail after 1 s (`sql/statements/session.sql`).
-pub const EPOCH_WAIT_MAX_MS: u64 = 400;
+pub const GATE_WAIT_MAX_MS: u64 = 400;
 /// When it was not enough, it is not tried again for this many times as long.
-pub const EPOCH_REST_FACTOR: u32 = 10;
+pub const GATE_REST_FACTOR: u32 = 10;
 
 const _: () = assert!(CHANGES_PAGE <= CHANGES_PAGE_MAX);
-const _: () = assert!(EPOCH_WAIT_MS <= EPOCH_WAIT_MAX_MS && EPOCH_WAIT_MAX_MS < 1_000);
+const _: () = assert!(GATE_WAIT_MS <= GATE_WAIT_MAX_MS && GATE_WAIT_MAX_MS < 1_000);
 const _: () = assert!(ORDER_DEADLINE_MS < DRAIN_MS);
 const _: () = assert!(LANES_TOP <= LANES_TOP_MAX);
 const _: () = assert!(LANE_TURN_ORDERS_MAX <= FLUSH_ORDERS_MAX);

@@ -4,5 +4,5 @@ mod change;
 pub mod mysql;
 mod record;
 
-pub use change::{Change, Cursor, Place};
+pub use change::{Change, Cursor};
 pub use record::{DurabilityClass, OrderRecord, Readiness, StockOpening, StockRecord, StoreError};

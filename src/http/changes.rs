@@ -21,7 +21,7 @@ use crate::limits::{
     CHANGES_PAGE_MAX, RECONNECT_PAUSE_MS,
 };
 use crate::store::mysql::{ChangeFeed, Desk};
-use crate::store::{Change, Cursor, Place};
+use crate::store::{Change, Cursor};
 use crate::telemetry::metrics::Metrics;
 
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -59,16 +59,12 @@ pub(super) async fn read(state: &State, query: Option<&str>, headers: &HeaderMap
         let after = last_event(headers)?.or(after);
         return stream(state, after, limit.unwrap_or(CHANGES_PAGE_MAX));
     }
-    let mut place = place(after);
-    let page = state.feed.changes.page(&mut place, limit.unwrap_or(CHANGES_PAGE)).await;
+    let after = after.unwrap_or(Cursor::BEGINNING);
+    let page = state.feed.changes.page(after, limit.unwrap_or(CHANGES_PAGE)).await;
     let page = page.map_err(|error| state.database_unavailable("reading changes", &error))?;
     state.metrics.changes_sent(page.len());
     let answers: Vec<ChangeAnswer<'_>> = page.iter().map(ChangeAnswer::from).collect();
     Ok(answer::json(StatusCode::OK, wire::render(&answers)))
-}
-
-fn place(after: Option<Cursor>) -> Place {
-    after.map_or_else(Place::beginning, Place::after)
 }
 
 /// Whether one of the media ranges is that of Server-Sent Events.
@@ -97,7 +93,7 @@ fn stream(state: &State, after: Option<Cursor>, limit: usize) -> Outcome {
     let reader = Reader {
         changes: Arc::clone(&state.feed.changes),
         metrics: state.metrics.clone(),
-        place: place(after),
+        after: after.unwrap_or(Cursor::BEGINNING),
         limit,
         _permit: permit,
     };
@@ -110,7 +106,8 @@ fn stream(state: &State, after: Option<Cursor>, limit: usize) -> Outcome {
 struct Reader {
     changes: Arc<ChangeFeed>,
     metrics: Metrics,
-    place: Place,
+    /// The last change that was handed over.
+    after: Cursor,
     limit: usize,
     _permit: OwnedSemaphorePermit,
 }
@@ -142,14 +139,15 @@ impl Reader {
                 }
             }
             self.metrics.changes_sent(changes.len());
+            self.after = changes.last().map_or(self.after, |last| last.cursor);
         }
     }
 
     /// The next changes, none when it is time for a sign of life.
-    async fn next(&mut self) -> Vec<Change> {
+    async fn next(&self) -> Vec<Change> {
         let heartbeat = Instant::now() + Duration::from_millis(CHANGE_HEARTBEAT_MS);
         loop {
-            let page = self.changes.page(&mut self.place, self.limit);
+            let page = self.changes.page(self.after, self.limit);
             match timeout_at(heartbeat, page).await {
                 Ok(Ok(changes)) if changes.is_empty() => {}
                 Ok(Ok(changes)) => return changes,

@@ -152,14 +152,14 @@ mod tests {
     #[test]
     fn a_place_in_the_changes_is_a_cursor_and_a_limit() {
         assert_eq!(changes(None).unwrap(), (None, None));
-        let (after, limit) = changes(Some("limit=1000&after=7.2.a%3Ab.c")).unwrap();
-        assert_eq!((after.unwrap().to_string().as_str(), limit), ("7.2.a:b.c", Some(1_000)));
+        let (after, limit) = changes(Some("limit=1000&after=72")).unwrap();
+        assert_eq!((after.unwrap().to_string().as_str(), limit), ("72", Some(1_000)));
         for bad in ["limit=0", "limit=1001", "limit=", "limit=-1", "limit=x"] {
             assert_eq!(field(changes(Some(bad))), "limit", "{bad}");
         }
-        for bad in ["after=", "after=7", "after=7.2.", "after=a.b.c"] {
+        for bad in ["after=", "after=x", "after=-7", "after=07"] {
             assert_eq!(field(changes(Some(bad))), "after", "{bad}");
         }
-        assert!(matches!(changes(Some("before=7.2.a")), Err(Problem::Malformed(_))));
+        assert!(matches!(changes(Some("before=72")), Err(Problem::Malformed(_))));
     }
 }

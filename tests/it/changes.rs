@@ -163,13 +163,12 @@ async fn pages(flavor: Flavor) {
     for (query, status, field) in [
         ("after=", 422, Some("after")),
         ("after=x", 422, Some("after")),
-        ("after=1.1.", 422, Some("after")),
-        ("after=1.1.a%27b", 422, Some("after")),
-        ("after=-1.1.a", 422, Some("after")),
+        ("after=1%27b", 422, Some("after")),
+        ("after=-1", 422, Some("after")),
         ("limit=0", 422, Some("limit")),
         ("limit=1001", 422, Some("limit")),
         ("limit=ten", 422, Some("limit")),
-        ("since=1.1.a", 400, None),
+        ("since=1", 400, None),
     ] {
         let path = format!("/v1/changes?{query}");
         let reply = client.get(&path).await;
@@ -261,11 +260,12 @@ async fn a_reader_who_takes_nothing_is_dropped(flavor: Flavor) {
     // More than the system takes for a reader who sleeps.
     let rows = 200_000;
     let many = format!(
-        "INSERT INTO stock_version (sku, version, flush_id, available, delta, orders, epoch) \
+        "INSERT INTO stock_version (sku, version, flush_id, available, delta, orders) \
          WITH d (n) AS (SELECT 0 UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION \
              SELECT 5 UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) \
          SELECT 'many', 1 + a.n + 10 * b.n + 100 * c.n + 1000 * e.n + 10000 * f.n + 100000 * g.n, 1, \
-             1, 1, 1, 1 FROM d AS a, d AS b, d AS c, d AS e, d AS f, d AS g WHERE g.n < {}",
+             1, 1, 1 FROM d AS a, d AS b, d AS c, d AS e, d AS f, d AS g WHERE g.n < {} \
+         ORDER BY 2",
         rows / 100_000
     );
     let mut admin_session = shop.database.connect().await;
@@ -302,7 +302,7 @@ async fn a_transaction_stays_open(flavor: Flavor) {
     let last = before[0]["cursor"].as_str().unwrap();
     let mut session = shop.database.connect().await;
     let mut open = session.begin().await.unwrap();
-    sqlx::query("SELECT epoch FROM change_gate WHERE id = 1 LOCK IN SHARE MODE")
+    sqlx::query("SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE")
         .fetch_one(&mut *open)
         .await
         .unwrap();

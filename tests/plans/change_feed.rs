@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use hotrow::domain::Available;
 use hotrow::embedded::Flavor;
-use hotrow::engine::{CommitOutcome, Execution, Mode, Plan};
+use hotrow::engine::{CommitOutcome, Execution, Failure, Mode, Plan};
 use hotrow::store::mysql::{ChangeFeed, Desk};
-use hotrow::store::{Change, Cursor, Place, StoreError};
+use hotrow::store::{Change, Cursor, StoreError};
 use sqlx::{Executor as _, MySqlConnection};
 
 use crate::support::alone::Alone;
@@ -23,47 +23,31 @@ async fn feed(scene: &Scene) -> ChangeFeed {
 /// `sku version available delta orders`
 fn told(changes: &[Change]) -> Vec<String> {
     let line = |change: &Change| {
-        let Change { cursor: Cursor { sku, version, .. }, available, delta, orders } = change;
+        let Change { sku, version, available, delta, orders, .. } = change;
         format!("{sku} {version} {available} {delta} {orders}")
     };
     changes.iter().map(line).collect()
 }
 
-fn place(after: Option<&Cursor>) -> Place {
-    after.cloned().map_or_else(Place::beginning, Place::after)
-}
-
-/// One page after a cursor.
-async fn page(
-    feed: &ChangeFeed,
-    after: Option<&Cursor>,
-    limit: usize,
-) -> Result<Vec<Change>, StoreError> {
-    feed.page(&mut place(after), limit).await
-}
-
-/// Everything after a cursor, by pages: by one reader, and by one who comes anew for each.
-async fn rest(feed: &ChangeFeed, after: Option<Cursor>, limit: usize) -> Vec<Change> {
+/// Everything after a cursor, by pages.
+async fn rest(feed: &ChangeFeed, mut after: Cursor, limit: usize) -> Vec<Change> {
     let mut all = Vec::new();
-    let mut reader = place(after.as_ref());
-    let mut after = after;
     loop {
-        let changes = feed.page(&mut reader, limit).await.unwrap();
-        assert!(changes.len() <= limit);
-        assert_eq!(page(feed, after.as_ref(), limit).await.unwrap(), changes);
-        let Some(last) = changes.last() else { return all };
-        after = Some(last.cursor.clone());
-        all.extend(changes);
+        let page = feed.page(after, limit).await.unwrap();
+        assert!(page.len() <= limit);
+        let Some(last) = page.last() else { return all };
+        after = last.cursor;
+        all.extend(page);
     }
 }
 
-async fn epoch(scene: &Scene) -> u64 {
-    scene.lines("SELECT CAST(epoch AS CHAR) FROM change_gate").await[0].parse().unwrap()
+async fn complete(scene: &Scene) -> u64 {
+    scene.lines("SELECT CAST(complete AS CHAR) FROM change_gate").await[0].parse().unwrap()
 }
 
 /// True if somebody could have the gate for himself at this moment.
 async fn gate_is_free(somebody: &mut MySqlConnection) -> bool {
-    let looked = somebody.execute("SELECT epoch FROM change_gate WHERE id = 1 FOR UPDATE NOWAIT");
+    let looked = somebody.execute("SELECT id FROM change_gate WHERE id = 1 FOR UPDATE NOWAIT");
     match looked.await {
         Ok(_) => true,
         Err(error) => {
@@ -80,56 +64,50 @@ async fn every_change_is_read_once(flavor: Flavor) {
     let feed = feed(&scene).await;
     let mut connection = scene.connection();
     land(&mut connection, &merged(1, vec![take("o-1", &[("b", 1), ("a", 2)])])).await;
-    let first = rest(&feed, None, 100).await;
+    let first = rest(&feed, Cursor::BEGINNING, 100).await;
     assert_eq!(
         told(&first),
-        ["a 1 100 100 1", "a 2 98 -2 1", "b 1 100 100 1", "b 2 99 -1 1", "c 1 100 100 1"]
+        ["a 1 100 100 1", "b 1 100 100 1", "c 1 100 100 1", "a 2 98 -2 1", "b 2 99 -1 1"]
     );
     let orders =
         vec![take("o-2", &[("a", 3)]), take("o-3", &[("a", 4)]), adjust("r-1", "c", 5, None)];
     land(&mut connection, &merged(2, orders)).await;
     land(&mut connection, &deciding(3, vec![take("o-4", &[("a", 1)])])).await;
-    let last = first.last().map(|change| change.cursor.clone());
+    let last = first[4].cursor;
     let second = rest(&feed, last, 100).await;
-    assert_eq!(told(&second), ["a 3 91 -7 2", "a 4 90 -1 1", "c 2 105 5 1"]);
+    assert_eq!(told(&second), ["a 3 91 -7 2", "c 2 105 5 1", "a 4 90 -1 1"]);
     let all = [first, second].concat();
     for limit in [1, 2, 3, 100] {
         for start in 0..all.len() {
-            let after = start.checked_sub(1).map(|before| all[before].cursor.clone());
+            let after = start.checked_sub(1).map_or(Cursor::BEGINNING, |before| all[before].cursor);
             assert_eq!(rest(&feed, after, limit).await, all[start..], "{start} {limit}");
         }
     }
 }
 
-/// Rows from before the feed come first.
-async fn what_was_there_before_the_feed_is_read_too(flavor: Flavor) {
-    let scene = Scene::new(flavor).await.with(&STOCK).await;
-    scene.run("UPDATE stock_version SET epoch = 0").await;
-    land(&mut scene.connection(), &merged(1, vec![take("o-1", &[("a", 1)])])).await;
-    let all = rest(&feed(&scene).await, None, 2).await;
-    assert_eq!(told(&all), ["a 1 100 100 1", "b 1 100 100 1", "c 1 100 100 1", "a 2 99 -1 1"]);
-}
-
-/// Nothing new: nothing is written. Two processes that look at once end an epoch once.
+/// Nothing new: nothing is written. Two processes that look at once see the same.
 async fn an_idle_feed_writes_nothing(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&STOCK).await;
     let (one, other) = (feed(&scene).await, feed(&scene).await);
-    assert_eq!(epoch(&scene).await, 1);
-    let (seen, seen_by_other) = tokio::join!(rest(&one, None, 100), rest(&other, None, 100));
+    assert_eq!(complete(&scene).await, 0);
+    let (seen, seen_by_other) =
+        tokio::join!(rest(&one, Cursor::BEGINNING, 100), rest(&other, Cursor::BEGINNING, 100));
     assert_eq!(seen, seen_by_other);
-    assert_eq!(epoch(&scene).await, 2);
-    let last = seen.last().map(|change| &change.cursor);
+    assert_eq!(complete(&scene).await, 3);
+    let last = seen[2].cursor;
     for _ in 0..3 {
-        assert_eq!(page(&one, last, 100).await.unwrap(), []);
+        assert_eq!(one.page(last, 100).await.unwrap(), []);
     }
-    assert_eq!(epoch(&scene).await, 2);
+    assert_eq!(complete(&scene).await, 3);
 }
 
 /// Plans in every form that stays open after its execution.
 fn plans() -> Vec<Plan> {
-    let one = vec![take("o-1", &[("a", 1)]), take("o-2", &[("a", 1)])];
-    let two = vec![take("o-1", &[("a", 1), ("b", 1)])];
-    vec![merged(1, one.clone()), merged(2, two.clone()), deciding(3, one), deciding(4, two)]
+    let one = |name: &str| {
+        vec![take(&format!("{name}-1"), &[("a", 1)]), take(&format!("{name}-2"), &[("a", 1)])]
+    };
+    let two = |name: &str| vec![take(name, &[("a", 1), ("b", 1)])];
+    vec![merged(1, one("m")), merged(2, two("n")), deciding(3, one("d")), deciding(4, two("e"))]
 }
 
 /// A flush that is executed has the gate until its end, and so has one that was prepared before.
@@ -159,7 +137,7 @@ async fn whoever_has_the_gate_holds_up_every_write(flavor: Flavor) {
     let alone = Plan { mode: Mode::AtOnce, ..merged(1, vec![take("o-1", &[("a", 1)])]) };
     loop {
         let mut somebody = scene.admin().await;
-        run(&mut somebody, "BEGIN; SELECT epoch FROM change_gate WHERE id = 1 FOR UPDATE").await;
+        run(&mut somebody, "BEGIN; SELECT id FROM change_gate WHERE id = 1 FOR UPDATE").await;
         let mut connection = scene.connection();
         let plan = alone.clone();
         let flush = tokio::spawn(async move { connection.execute(&plan).await });
@@ -176,7 +154,7 @@ async fn whoever_has_the_gate_holds_up_every_write(flavor: Flavor) {
     }
     loop {
         let mut somebody = scene.admin().await;
-        run(&mut somebody, "BEGIN; SELECT epoch FROM change_gate WHERE id = 1 FOR UPDATE").await;
+        run(&mut somebody, "BEGIN; SELECT id FROM change_gate WHERE id = 1 FOR UPDATE").await;
         let desk = scene.desk().await;
         let opening =
             tokio::spawn(
@@ -193,26 +171,67 @@ async fn whoever_has_the_gate_holds_up_every_write(flavor: Flavor) {
     }
 }
 
-/// A flush that commits late: the feed tells nothing of its epoch before it has ended, and then all.
+/// Who waits for the gate has no place yet: else what is noted as complete meanwhile might not be.
+async fn places_are_given_out_behind_the_gate(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&STOCK).await;
+    for plan in plans() {
+        let (waited, executed) = loop {
+            let mut somebody = scene.admin().await;
+            run(&mut somebody, "BEGIN; SELECT id FROM change_gate WHERE id = 1 FOR UPDATE").await;
+            let mut connection = scene.connection();
+            let again = plan.clone();
+            let flush = tokio::spawn(async move {
+                let execution = connection.execute(&again).await;
+                (connection, again, execution)
+            });
+            until("the flush waits", async || scene.one_waits().await || flush.is_finished()).await;
+            let other = format!(
+                "INSERT INTO stock_version (sku, version, flush_id, available, delta, orders) \
+                 VALUES ('z', {}, 0, 1, 1, 1)",
+                plan.id.0
+            );
+            run(&mut somebody, &other).await;
+            let waited = scene.one_waits().await;
+            run(&mut somebody, "COMMIT").await;
+            let (mut connection, again, execution) = flush.await.unwrap();
+            if matches!(execution, Execution::Ready { .. }) {
+                assert_eq!(connection.commit(again.id).await, CommitOutcome::Committed);
+                break (waited, again.id.0);
+            }
+            // Looking took longer than a lock wait, so nothing was shown.
+            assert_eq!(execution, Execution::Failed(Failure::LockWait));
+            scene.run("DELETE FROM stock_version WHERE sku = 'z'").await;
+        };
+        assert!(waited, "{plan:?}");
+        let earlier = format!(
+            "SELECT CONCAT(own.sku) FROM stock_version AS own JOIN stock_version AS other \
+             ON other.sku = 'z' AND other.version = {executed} AND other.place > own.place \
+             WHERE own.flush_id = {executed}"
+        );
+        assert_eq!(scene.lines(&earlier).await, [""; 0], "{plan:?}");
+    }
+}
+
+/// A flush that commits late: the feed tells nothing that was written beside it before it has ended, and then all.
 /// Meanwhile what is complete is read, and orders of other SKUs are taken.
 async fn a_late_commit_is_not_skipped(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&STOCK).await;
     let (feed, other_feed) = (feed(&scene).await, feed(&scene).await);
-    let before = rest(&feed, None, 100).await;
-    let last = before.last().map(|change| change.cursor.clone());
+    let before = rest(&feed, Cursor::BEGINNING, 100).await;
+    let last = before[2].cursor;
     let mut late = scene.connection();
     let plan = merged(1, vec![take("o-1", &[("a", 1)])]);
     ready(&mut late, &plan).await;
     let mut connection = scene.connection();
     land(&mut connection, &merged(2, vec![take("o-2", &[("b", 1)])])).await;
     for flush in 3..20 {
-        let refused = page(&feed, last.as_ref(), 100).await;
+        let refused = feed.page(last, 100).await;
         assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-        assert_eq!(page(&other_feed, None, 100).await.unwrap(), before);
+        assert_eq!(other_feed.page(Cursor::BEGINNING, 100).await.unwrap(), before);
         land(&mut connection, &merged(flush, vec![take(&format!("o-{flush}"), &[("c", 1)])])).await;
     }
     assert_eq!(late.commit(plan.id).await, CommitOutcome::Committed);
-    until("the feed goes on", async || page(&feed, last.as_ref(), 1).await.is_ok()).await;
+    until("the feed goes on", async || feed.page(last, 1).await.is_ok()).await;
     let after = rest(&feed, last, 5).await;
     assert_eq!(after.len(), 19);
     assert_eq!(told(&after[..2]), ["a 2 99 -1 1", "b 2 99 -1 1"]);
@@ -224,11 +243,11 @@ async fn a_stuck_transaction_does_not_stop_the_orders(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&STOCK).await;
     let feed = feed(&scene).await;
     let mut stuck = scene.admin().await;
-    run(&mut stuck, "BEGIN; SELECT epoch FROM change_gate WHERE id = 1 LOCK IN SHARE MODE").await;
+    run(&mut stuck, "BEGIN; SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE").await;
     let following = tokio::spawn(async move {
         let mut refused = 0;
         while refused < 200 {
-            if page(&feed, None, 100).await.is_err() {
+            if feed.page(Cursor::BEGINNING, 100).await.is_err() {
                 refused += 1;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -244,8 +263,8 @@ async fn a_stuck_transaction_does_not_stop_the_orders(flavor: Flavor) {
     }
     let feed = following.await.unwrap();
     run(&mut stuck, "COMMIT").await;
-    until("the feed goes on", async || page(&feed, None, 1).await.is_ok()).await;
-    assert_eq!(rest(&feed, None, 100).await.len() as u64, 3 + flush);
+    until("the feed goes on", async || feed.page(Cursor::BEGINNING, 1).await.is_ok()).await;
+    assert_eq!(rest(&feed, Cursor::BEGINNING, 100).await.len() as u64, 3 + flush);
 }
 
 /// The lock lasts as long as the commit: when it is gone, the rows are seen. Servers let go of some locks
@@ -288,10 +307,10 @@ async fn the_gate_opens_when_the_commit_is_seen(flavor: Flavor) {
 
 both_flavors!(
     every_change_is_read_once,
-    what_was_there_before_the_feed_is_read_too,
     an_idle_feed_writes_nothing,
     a_flush_holds_the_gate_until_its_end,
     whoever_has_the_gate_holds_up_every_write,
+    places_are_given_out_behind_the_gate,
     a_late_commit_is_not_skipped,
     a_stuck_transaction_does_not_stop_the_orders,
     the_gate_opens_when_the_commit_is_seen,

@@ -136,7 +136,10 @@ fn limits() -> Vec<(&'static str, u64)> {
             "ms without a change until the change stream sends a comment",
             limits::CHANGE_HEARTBEAT_MS,
         ),
-        ("ms that a reader of the change stream may take nothing", limits::CHANGE_READER_PATIENCE_MS),
+        (
+            "ms that a reader of the change stream may take nothing",
+            limits::CHANGE_READER_PATIENCE_MS,
+        ),
         ("orders of one flush", limits::FLUSH_ORDERS_MAX as u64),
         ("ledger rows of one flush", limits::FLUSH_ROWS_MAX as u64),
         ("batches worked on at a time", limits::BATCH_REQUESTS_MAX as u64),

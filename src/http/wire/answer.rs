@@ -120,8 +120,8 @@ impl<'a> From<&'a Change> for ChangeAnswer<'a> {
     fn from(change: &'a Change) -> Self {
         Self {
             cursor: change.cursor.to_string(),
-            sku: change.cursor.sku.as_str(),
-            version: change.cursor.version,
+            sku: change.sku.as_str(),
+            version: change.version,
             available: change.available,
             delta: change.delta,
             orders: change.orders,

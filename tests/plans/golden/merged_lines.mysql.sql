@@ -8,12 +8,11 @@ UPDATE (
 STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
 SET stock.available = stock.available + planned.delta, stock.version = stock.version + 1
 WHERE stock.available >= planned.need AND stock.available <= planned.room;
-INSERT INTO stock_version (sku, version, flush_id, available, delta, orders, epoch)
+INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 WITH planned (sku, delta, orders) AS (VALUES ROW('ink',-3,2),ROW('mug',5,1),ROW('pen',-1,1))
-SELECT
-    stock.sku, stock.version, 1099511627777, stock.available, planned.delta, planned.orders,
-    (SELECT epoch FROM change_gate WHERE id = 1 LOCK IN SHARE MODE)
-FROM planned STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku;
+SELECT stock.sku, stock.version, 1099511627777, stock.available, planned.delta, planned.orders
+FROM planned STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
+WHERE (SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE) = 1;
 SELECT
     TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available
 FROM movement STRAIGHT_JOIN stock

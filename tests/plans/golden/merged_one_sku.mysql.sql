@@ -5,11 +5,14 @@ SELECT order_id, 'take', 1, 'deduct', sku, delta, 1099511627776 FROM planned;
 UPDATE stock
 SET available = LAST_INSERT_ID(available + -3), version = version + 1
 WHERE sku = 'mug' AND available >= 3 AND available <= 1000000000000000;
-INSERT INTO stock_version (sku, version, flush_id, available, delta, orders, epoch)
+INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 VALUES (
-    'mug', IF(ROW_COUNT() = 1, (SELECT version FROM stock WHERE sku = 'mug'), NULL),
-    1099511627776, LAST_INSERT_ID(), -3, 2,
-    (SELECT epoch FROM change_gate WHERE id = 1 LOCK IN SHARE MODE)
+    'mug',
+    IF(
+        ROW_COUNT() = 1 AND (SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE) = 1,
+        (SELECT version FROM stock WHERE sku = 'mug'), NULL
+    ),
+    1099511627776, LAST_INSERT_ID(), -3, 2
 );
 SELECT
     TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available
