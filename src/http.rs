@@ -2,8 +2,8 @@
 //! knowledge.
 //!
 //! A request's way: `listener` accepts and counts, `connection` speaks the protocol and ends those
-//! who are silent, `state` finds the route and checks the caller, `orders`, `batch`, `stock` and
-//! `admin` do the work, `verdict` and `problem` say what came of it, `wire` spells it in JSON.
+//! who are silent, `state` finds the route and checks the caller, `orders`, `batch`, `stock`, `changes`
+//! and `admin` do the work, `verdict` and `problem` say what came of it, `wire` spells it in JSON.
 //! A client that hangs up drops its handler and nothing else: what was submitted runs on.
 
 mod access;
@@ -11,7 +11,9 @@ mod admin;
 mod answer;
 mod batch;
 mod body;
+mod changes;
 mod connection;
+mod events;
 mod listener;
 mod orders;
 mod problem;

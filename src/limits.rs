@@ -30,6 +30,9 @@ pub const STOCK_LIST_SKUS_MAX: usize = 1_000;
 /// Most lanes that `/v1/lanes` lists.
 pub const LANES_TOP_MAX: usize = 1_000;
 
+/// Most changes in one page of the change feed.
+pub const CHANGES_PAGE_MAX: usize = 1_000;
+
 /// Most orders merged into one flush.
 pub const FLUSH_ORDERS_MAX: usize = 2_048;
 /// Most ledger rows in one flush; keeps a flush of many-line orders near the size of a full one.
@@ -122,6 +125,27 @@ pub const TOKENS_MAX: usize = 100;
 /// Characters of a parser's complaint that go into a problem's detail: it quotes the caller.
 pub const COMPLAINT_CHARS_MAX: usize = 300;
 
+/// Changes in one page of the change feed when not told.
+pub const CHANGES_PAGE: usize = 100;
+/// Readers of the change stream at a time.
+pub const CHANGE_READERS_MAX: usize = 64;
+/// After this long without a change the change stream sends a comment, in milliseconds.
+pub const CHANGE_HEARTBEAT_MS: u64 = 5_000;
+/// A reader of the change stream that does not take what is sent for this long is dropped, in
+/// milliseconds. What is sent is a page at a time.
+pub const CHANGE_READER_PATIENCE_MS: u64 = 10_000;
+/// Least time from one look for new changes to the next, for all readers together, in milliseconds.
+pub const GATE_PAUSE_MS: u64 = 100;
+/// How long a look waits at first for the flushes that have written changes, in milliseconds; each time that is
+/// not enough twice as long.
+pub const GATE_WAIT_MS: u64 = 100;
+/// How long it waits at most. Flushes wait meanwhile, and fail after 1 s (`sql/statements/session.sql`).
+pub const GATE_WAIT_MAX_MS: u64 = 400;
+/// When it was not enough, it is not tried again for this many times as long.
+pub const GATE_REST_FACTOR: u32 = 10;
+
+const _: () = assert!(CHANGES_PAGE <= CHANGES_PAGE_MAX);
+const _: () = assert!(GATE_WAIT_MS <= GATE_WAIT_MAX_MS && GATE_WAIT_MAX_MS < 1_000);
 const _: () = assert!(ORDER_DEADLINE_MS < DRAIN_MS);
 const _: () = assert!(LANES_TOP <= LANES_TOP_MAX);
 const _: () = assert!(LANE_TURN_ORDERS_MAX <= FLUSH_ORDERS_MAX);

@@ -1,21 +1,73 @@
 //! From values to HTTP answers.
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll};
 
 use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::body::{Body, Bytes, Frame, SizeHint};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::{Response, StatusCode};
 
+use super::events::EventBody;
 use super::problem::Problem;
 use super::wire::render;
 use crate::limits::RETRY_AFTER_S_MAX;
 
-/// A whole answer; every body is at hand before it is sent.
-pub(super) type Answer = Response<Full<Bytes>>;
+/// An answer.
+pub(super) type Answer = Response<AnswerBody>;
+
+/// The body of an answer.
+pub(super) enum AnswerBody {
+    /// At hand before it is sent.
+    Whole(Full<Bytes>),
+    /// Made while it is sent.
+    Events(EventBody),
+}
+
+impl<B: Into<Bytes>> From<B> for AnswerBody {
+    fn from(bytes: B) -> Self {
+        Self::Whole(Full::new(bytes.into()))
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(body) => Pin::new(body).poll_frame(context),
+            Self::Events(body) => {
+                body.poll_chunk(context).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(body) => body.is_end_stream(),
+            Self::Events(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(body) => body.size_hint(),
+            Self::Events(_) => SizeHint::default(),
+        }
+    }
+}
 
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// Why a request gets something else than a success.
@@ -38,9 +90,20 @@ pub(super) type Outcome = Result<Answer, Failure>;
 
 /// An answer with these bytes.
 pub(super) fn bytes(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(body));
+    let mut answer = Response::new(body.into());
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    answer
+}
+
+/// An answer that goes on as Server-Sent Events.
+pub(super) fn events(body: EventBody) -> Answer {
+    let mut answer = Response::new(AnswerBody::Events(body));
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // A proxy that collects an answer before it passes it on would hold events back.
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
     answer
 }
 

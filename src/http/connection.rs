@@ -12,10 +12,10 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, interval_at};
 
-use super::answer::Answer;
+use super::answer::{Answer, AnswerBody};
 use crate::limits::{HEAD_BYTES_MAX, HEADERS_MAX, STREAMS_MAX};
 
 /// How long a connection may go without a request.
@@ -32,19 +32,34 @@ pub(super) struct Patience {
 struct Activity {
     started: AtomicU64,
     ended: AtomicU64,
+    abandoned: Notify,
 }
 
-/// Counts a request as ended also when its handler is dropped.
-struct InFlight<'a>(&'a Activity);
-
 impl Activity {
-    fn start(&self) -> InFlight<'_> {
-        self.started.fetch_add(1, Ordering::Relaxed);
-        InFlight(self)
+    fn is_waited_for(&self) -> bool {
+        self.ended.load(Ordering::Relaxed) < self.started.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for InFlight<'_> {
+/// A request that is answered; ends also when its handler is dropped, and goes on in an answer that is
+/// made while it is sent.
+pub(super) struct InFlight(Arc<Activity>);
+
+impl InFlight {
+    fn start(activity: Arc<Activity>) -> Self {
+        activity.started.fetch_add(1, Ordering::Relaxed);
+        Self(activity)
+    }
+
+    /// The client does not take its answer: closes the connection, unless it waits for another.
+    pub(super) fn abandon(self) {
+        let activity = Arc::clone(&self.0);
+        drop(self);
+        activity.abandoned.notify_one();
+    }
+}
+
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.ended.fetch_add(1, Ordering::Relaxed);
     }
@@ -83,8 +98,14 @@ pub(super) async fn serve<H, F, E>(
         let activity = Arc::clone(&activity);
         let answer = handler(request);
         async move {
-            let _in_flight = activity.start();
-            answer.await
+            let in_flight = InFlight::start(activity);
+            let mut answer = answer.await;
+            if let Ok(answer) = &mut answer
+                && let AnswerBody::Events(events) = answer.body_mut()
+            {
+                events.keep(in_flight);
+            }
+            answer
         }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
@@ -100,10 +121,14 @@ pub(super) async fn serve<H, F, E>(
                 leaving = true;
                 connection.as_mut().graceful_shutdown();
             }
+            () = activity.abandoned.notified() => {
+                if !activity.is_waited_for() {
+                    return;
+                }
+            }
             _ = look.tick() => {
                 let started = activity.started.load(Ordering::Relaxed);
-                let waiting = activity.ended.load(Ordering::Relaxed) < started;
-                if !waiting && started == started_before {
+                if !activity.is_waited_for() && started == started_before {
                     return;
                 }
                 started_before = started;

@@ -2,7 +2,8 @@
 
 use super::problem::Problem;
 use crate::domain::{InvalidValue, Sku};
-use crate::limits::{LANES_TOP, LANES_TOP_MAX, STOCK_LIST_SKUS_MAX};
+use crate::limits::{CHANGES_PAGE_MAX, LANES_TOP, LANES_TOP_MAX, STOCK_LIST_SKUS_MAX};
+use crate::store::Cursor;
 
 /// `?sku=A&sku=B…[&fresh=…]`: the SKUs in the order asked, each once.
 ///
@@ -54,15 +55,32 @@ pub(super) fn lanes(query: Option<&str>) -> Result<usize, Problem> {
     let mut top = LANES_TOP;
     for (name, value) in pairs(query) {
         match &*name {
-            "top" => {
-                let number = value.parse().ok().filter(|top| (1..=LANES_TOP_MAX).contains(top));
-                let problem = format!("is not a number from 1 to {LANES_TOP_MAX}");
-                top = number.ok_or_else(|| invalid("top", problem))?;
-            }
+            "top" => top = number("top", &value, LANES_TOP_MAX)?,
             _ => return Err(unknown(&name)),
         }
     }
     Ok(top)
+}
+
+/// `?after=CURSOR&limit=N`: from the beginning, and no limit, when they are not there.
+///
+/// # Errors
+/// [`Problem::InvalidValue`] and [`Problem::Malformed`].
+pub(super) fn changes(query: Option<&str>) -> Result<(Option<Cursor>, Option<usize>), Problem> {
+    let (mut after, mut limit) = (None, None);
+    for (name, value) in pairs(query) {
+        match &*name {
+            "after" => after = Some(Cursor::parse("after", &value)?),
+            "limit" => limit = Some(number("limit", &value, CHANGES_PAGE_MAX)?),
+            _ => return Err(unknown(&name)),
+        }
+    }
+    Ok((after, limit))
+}
+
+fn number(field: &str, value: &str, most: usize) -> Result<usize, Problem> {
+    let number = value.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| invalid(field, format!("is not a number from 1 to {most}")))
 }
 
 fn pairs(query: Option<&str>) -> form_urlencoded::Parse<'_> {
@@ -129,5 +147,19 @@ mod tests {
             assert_eq!(field(lanes(Some(bad))), "top", "{bad}");
         }
         assert!(matches!(lanes(Some("limit=5")), Err(Problem::Malformed(_))));
+    }
+
+    #[test]
+    fn a_place_in_the_changes_is_a_cursor_and_a_limit() {
+        assert_eq!(changes(None).unwrap(), (None, None));
+        let (after, limit) = changes(Some("limit=1000&after=72")).unwrap();
+        assert_eq!((after.unwrap().to_string().as_str(), limit), ("72", Some(1_000)));
+        for bad in ["limit=0", "limit=1001", "limit=", "limit=-1", "limit=x"] {
+            assert_eq!(field(changes(Some(bad))), "limit", "{bad}");
+        }
+        for bad in ["after=", "after=x", "after=-7", "after=07"] {
+            assert_eq!(field(changes(Some(bad))), "after", "{bad}");
+        }
+        assert!(matches!(changes(Some("before=72")), Err(Problem::Malformed(_))));
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum OrdersRoute<'a> {
     OpenStock(&'a str),
     /// `POST /v1/stock/{sku}/adjustments`
     Adjust(&'a str),
+    /// `GET /v1/changes`
+    ReadChanges,
 }
 
 impl<'a> OrdersRoute<'a> {
@@ -64,6 +66,7 @@ impl<'a> OrdersRoute<'a> {
             (Some("stock"), Some(sku), Some("adjustments"), None) if !sku.is_empty() => {
                 (post.then_some(Self::Adjust(sku)), "POST")
             }
+            (Some("changes"), None, ..) => (get.then_some(Self::ReadChanges), "GET"),
             _ => return Err(Problem::NotFound),
         };
         route.ok_or(Problem::MethodNotAllowed(allowed))
@@ -74,7 +77,9 @@ impl<'a> OrdersRoute<'a> {
         match self {
             Self::Take | Self::TakeBatch | Self::Confirm(_) | Self::Cancel(_) => Role::Orders,
             Self::OpenStock(_) | Self::Adjust(_) => Role::Stock,
-            Self::ReadOrder(_) | Self::ListStock | Self::ReadStock(_) => Role::Read,
+            Self::ReadOrder(_) | Self::ListStock | Self::ReadStock(_) | Self::ReadChanges => {
+                Role::Read
+            }
         }
     }
 }
@@ -158,6 +163,7 @@ mod tests {
             (Method::GET, "/v1/stock/A", OrdersRoute::ReadStock("A")),
             (Method::PUT, "/v1/stock/A", OrdersRoute::OpenStock("A")),
             (Method::POST, "/v1/stock/A/adjustments", OrdersRoute::Adjust("A")),
+            (Method::GET, "/v1/changes", OrdersRoute::ReadChanges),
         ] {
             assert_eq!(OrdersRoute::of(&method, path).unwrap(), route, "{method} {path}");
         }
@@ -172,6 +178,7 @@ mod tests {
             (Method::DELETE, "/v1/orders/o-1", "GET"),
             (Method::POST, "/v1/stock/A", "GET, PUT"),
             (Method::GET, "/v1/orders/o-1/cancel", "POST"),
+            (Method::POST, "/v1/changes", "GET"),
         ] {
             let refused = OrdersRoute::of(&method, path);
             let Err(Problem::MethodNotAllowed(found)) = refused else {
@@ -197,7 +204,7 @@ mod tests {
             "/v1/orders/o-1/cancel/",
             "/v1/orders/o-1/refund",
             "/v1/stock/",
-            "/v1/changes",
+            "/v1/changes/",
             "/v2/orders",
             "/v1/Orders",
             "//v1/orders",

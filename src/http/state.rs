@@ -11,9 +11,10 @@ use tokio::sync::Semaphore;
 use super::access::Access;
 use super::answer::{self, Answer, Failure, Outcome};
 use super::body::{self, Upload};
+use super::changes::Feed;
 use super::problem::Problem;
 use super::route::{AdminRoute, OrdersRoute};
-use super::{admin, batch, orders, stock};
+use super::{admin, batch, changes, orders, stock};
 use crate::domain::Goal;
 use crate::lane::Lanes;
 use crate::limits::BATCH_REQUESTS_MAX;
@@ -27,6 +28,7 @@ pub(super) struct State {
     pub(super) desk: Desk,
     pub(super) metrics: Metrics,
     pub(super) access: Access,
+    pub(super) feed: Feed,
     /// A permit for each batch in memory.
     pub(super) batches: Semaphore,
     draining: AtomicBool,
@@ -41,6 +43,7 @@ impl State {
     pub(super) fn new(lanes: Lanes, desk: Desk, metrics: Metrics, access: Access) -> Self {
         Self {
             lanes,
+            feed: Feed::new(desk.clone()),
             desk,
             metrics,
             access,
@@ -49,9 +52,10 @@ impl State {
         }
     }
 
-    /// From now on every request of the orders listener is refused.
+    /// From now on every request of the orders listener is refused, and its streams end.
     pub(super) fn start_draining(&self) {
         self.draining.store(true, Ordering::Release);
+        self.feed.end();
     }
 
     pub(super) fn draining(&self) -> bool {
@@ -110,6 +114,7 @@ impl State {
             OrdersRoute::ReadStock(sku) => stock::read_one(self, sku, query).await,
             OrdersRoute::OpenStock(sku) => stock::open(self, sku, upload).await,
             OrdersRoute::Adjust(sku) => stock::adjust(self, sku, upload).await,
+            OrdersRoute::ReadChanges => changes::read(self, query, &head.headers).await,
         }
     }
 

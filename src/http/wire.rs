@@ -5,8 +5,8 @@ mod json;
 mod request;
 
 pub(super) use answer::{
-    AdjustmentAnswer, LaneAnswer, MemberProblem, OrderAnswer, ProblemBody, ProblemMembers,
-    ReadinessAnswer, ShortLine, StockAnswer,
+    AdjustmentAnswer, ChangeAnswer, LaneAnswer, MemberProblem, OrderAnswer, ProblemBody,
+    ProblemMembers, ReadinessAnswer, ShortLine, StockAnswer,
 };
 pub(super) use json::{parse, render, render_into, split_array};
 pub(super) use request::{AdjustmentBody, EmptyBody, OrderBody, StockBody, order_id_if_readable};

@@ -6,6 +6,7 @@
 mod abandoned;
 mod address;
 mod answers;
+mod change_feed;
 mod connect;
 mod desk;
 mod error;
@@ -21,6 +22,7 @@ mod sweep;
 
 pub use abandoned::Abandoned;
 pub use address::{Address, AddressError};
+pub use change_feed::ChangeFeed;
 pub use desk::Desk;
 pub use flush::{FlushConnection, FlushTiming};
 pub use migrate::{MigrateError, migrate, register_instance};

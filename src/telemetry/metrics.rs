@@ -43,6 +43,8 @@ struct Inner {
     durability: Family<Labels, Gauge>,
     http_answers: Vec<Counter>,
     http_connections: Vec<Gauge>,
+    change_readers: Gauge,
+    changes_sent: Counter,
 }
 
 impl Metrics {
@@ -83,6 +85,9 @@ impl Metrics {
             "1 for the class of durability read from the server's settings",
             durability.clone(),
         );
+        let changes_sent = Counter::default();
+        let help = "Changes of the feed handed to readers, pages and streams together";
+        registry.register("changes_sent", help, changes_sent.clone());
         let gauge = |registry: &mut Registry, name: &str, help: &str| {
             let gauge = Gauge::<i64>::default();
             registry.register(name, help, gauge.clone());
@@ -157,6 +162,12 @@ impl Metrics {
                 .iter()
                 .map(|name| http_connections.get_or_create_owned(&vec![("listener", name.name())]))
                 .collect(),
+            change_readers: gauge(
+                &mut registry,
+                "change_readers",
+                "Readers of the change stream now",
+            ),
+            changes_sent,
             registry,
         }))
     }
@@ -235,6 +246,21 @@ impl Metrics {
     /// A connection of a listener ended.
     pub fn http_connection_closed(&self, listener: ListenerName) {
         self.0.http_connections[listener as usize].dec();
+    }
+
+    /// A reader of the change stream came.
+    pub fn change_reader_came(&self) {
+        self.0.change_readers.inc();
+    }
+
+    /// A reader of the change stream went, or was dropped.
+    pub fn change_reader_went(&self) {
+        self.0.change_readers.dec();
+    }
+
+    /// So many changes were handed to a reader.
+    pub fn changes_sent(&self, changes: usize) {
+        self.0.changes_sent.inc_by(changes as u64);
     }
 
     /// Everything as OpenMetrics text, version 1.0.0.

@@ -19,6 +19,7 @@ macro_rules! both_flavors {
     };
 }
 
+mod changes;
 mod connection;
 mod crashes;
 mod holds;

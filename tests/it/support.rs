@@ -11,3 +11,4 @@ pub(crate) mod process;
 pub(crate) mod proxy;
 mod room;
 pub(crate) mod shop;
+pub(crate) mod stream;

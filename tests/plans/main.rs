@@ -21,6 +21,7 @@ macro_rules! both_flavors {
 }
 
 mod at_once;
+mod change_feed;
 mod dba;
 mod deciding;
 mod explain;

@@ -121,7 +121,7 @@ async fn an_abandoned_session_is_ended_by_the_next(flavor: Flavor) {
     assert_eq!(connection.commit(plan.id).await, CommitOutcome::Unknown);
     assert_eq!(scene.sessions().await, sessions, "the server has not missed its client");
     let open = scene.transactions().await;
-    assert_eq!((open.len(), open[0].row_locks), (1, 1), "its lock is held");
+    assert_eq!((open.len(), open[0].row_locks), (1, 2), "its locks are held");
 
     let again = resolving(&plan);
     let resolution = tokio::spawn(async move {

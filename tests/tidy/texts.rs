@@ -130,6 +130,16 @@ fn limits() -> Vec<(&'static str, u64)> {
         ("bytes of a batch", limits::BATCH_BODY_BYTES_MAX as u64),
         ("bytes of any other body", limits::BODY_BYTES_MAX as u64),
         ("SKUs of one stock list", limits::STOCK_LIST_SKUS_MAX as u64),
+        ("changes of one page", limits::CHANGES_PAGE_MAX as u64),
+        ("readers of the change stream at a time", limits::CHANGE_READERS_MAX as u64),
+        (
+            "ms without a change until the change stream sends a comment",
+            limits::CHANGE_HEARTBEAT_MS,
+        ),
+        (
+            "ms that a reader of the change stream may take nothing",
+            limits::CHANGE_READER_PATIENCE_MS,
+        ),
         ("orders of one flush", limits::FLUSH_ORDERS_MAX as u64),
         ("ledger rows of one flush", limits::FLUSH_ROWS_MAX as u64),
         ("batches worked on at a time", limits::BATCH_REQUESTS_MAX as u64),

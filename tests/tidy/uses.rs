@@ -15,7 +15,7 @@ const DEPENDENCIES: [(&str, &[&str]); 23] = [
     ("hyper", &["src/http.rs", "src/http/"]),
     ("hyper_util", &["src/http/"]),
     ("jiff", &["src/http/wire/"]),
-    ("parking_lot", &["src/lane.rs", "src/lane/", "src/store/mysql/"]),
+    ("parking_lot", &["src/http/events.rs", "src/lane.rs", "src/lane/", "src/store/mysql/"]),
     ("percent_encoding", &["src/http/"]),
     ("prometheus_client", &["src/telemetry/"]),
     ("rustc_hash", &["src/engine/", "src/lane/", "src/store/mysql/"]),

@@ -17,6 +17,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::http::answer::{self, Answer, Failure};
 use crate::http::body;
 use crate::http::connection::Patience;
+use crate::http::events::event_body;
 use crate::http::listener::{Listener, Stops};
 use crate::http::state::BodyTooSlow;
 use crate::telemetry::metrics::{ListenerName, Metrics};
@@ -77,7 +78,7 @@ impl Server {
 const PATIENT: Patience = Patience { head: LONG, idle: LONG };
 
 async fn greet(_request: Request<Incoming>) -> Result<Answer, Infallible> {
-    Ok(Response::new(Full::new(Bytes::from_static(b"hello"))))
+    Ok(Response::new(Bytes::from_static(b"hello").into()))
 }
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -225,6 +226,56 @@ async fn an_idle_connection_is_closed_and_a_waiting_one_is_not() {
 }
 
 #[tokio::test]
+async fn a_stream_is_not_idle_until_its_reader_is_given_up() {
+    let patience = Patience { head: SHORT, idle: SHORT };
+    let (writers, mut started) = tokio::sync::mpsc::channel(1);
+    let server = Server::start(8, patience, move |_request: Request<Incoming>| {
+        let writers = writers.clone();
+        async move {
+            let (writer, body) = event_body();
+            writers.send(writer).await.unwrap();
+            Ok::<_, Infallible>(answer::events(body))
+        }
+    })
+    .await;
+    let addr = server.addr;
+    let reader = tokio::spawn(blocking(move || {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        stream.write_all(GET).unwrap();
+        let mut text = Vec::new();
+        // To the end of the connection, however it ends.
+        let _ended = stream.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    }));
+    let writer = started.recv().await.unwrap();
+    // Several limits of an idle connection pass.
+    tokio::time::sleep(6 * SHORT).await;
+    writer.write(Bytes::from_static(b"late")).await.unwrap();
+    drop(writer);
+    let text = reader.await.unwrap();
+    assert!(text.contains("text/event-stream") && text.contains("late"), "{text}");
+    assert!(text.ends_with("0\r\n\r\n"), "it ended as a body does: {text}");
+
+    // Nobody reads: what the system and the protocol take is full some day.
+    let silent = blocking(move || {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        stream.write_all(GET).unwrap();
+        stream
+    })
+    .await;
+    let writer = started.recv().await.unwrap();
+    let megabyte = Bytes::from(vec![b'x'; 1024 * 1024]);
+    while tokio::time::timeout(10 * SHORT, writer.write(megabyte.clone())).await.is_ok() {}
+    assert_eq!(server.open_connections(), "1");
+    drop(writer);
+    while server.open_connections() != "0" {
+        tokio::time::sleep(SHORT).await;
+    }
+    drop(silent);
+}
+
+#[tokio::test]
 async fn leaving_answers_what_is_in_flight_and_then_ends() {
     let (gate, entered) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let server = {
@@ -262,7 +313,7 @@ async fn leaving_answers_what_is_in_flight_and_then_ends() {
 async fn measure(mut request: Request<Incoming>) -> Result<Answer, BodyTooSlow> {
     let time = if request.uri().path() == "/slow" { SHORT } else { LONG };
     match body::read(request.body_mut(), 10, time).await {
-        Ok(bytes) => Ok(Response::new(Full::new(bytes.len().to_string().into()))),
+        Ok(bytes) => Ok(Response::new(bytes.len().to_string().into())),
         Err(Failure::Problem(problem)) => {
             body::discard(request.body_mut()).await;
             Ok(answer::problem(&problem))

@@ -8,7 +8,7 @@ use crate::domain::{
     Adjustment, Buyer, Line, Order, OrderStatus, SaleWindow, Shortfall, Sku, Timestamp,
 };
 use crate::lane::LaneReport;
-use crate::store::StockRecord;
+use crate::store::{Change, StockRecord};
 
 /// An order, alone or as the success of a batch member, which carries its status code along.
 #[derive(Serialize)]
@@ -118,6 +118,30 @@ impl<'a> From<&'a StockRecord> for StockAnswer<'a> {
             version: record.version,
             source: "mysql",
             as_of: Rfc3339(record.as_of),
+        }
+    }
+}
+
+/// One change of the feed.
+#[derive(Serialize)]
+pub(in crate::http) struct ChangeAnswer<'a> {
+    cursor: String,
+    sku: &'a str,
+    version: u64,
+    available: i64,
+    delta: i64,
+    orders: u64,
+}
+
+impl<'a> From<&'a Change> for ChangeAnswer<'a> {
+    fn from(change: &'a Change) -> Self {
+        Self {
+            cursor: change.cursor.to_string(),
+            sku: change.sku.as_str(),
+            version: change.version,
+            available: change.available,
+            delta: change.delta,
+            orders: change.orders,
         }
     }
 }

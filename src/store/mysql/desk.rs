@@ -5,7 +5,7 @@
 //! takes too long takes its connection with it.
 
 mod lookup;
-mod pooled;
+pub(super) mod pooled;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -163,6 +163,10 @@ impl Desk {
             Box::pin(async move { Ok(server::readiness(connection).await?) })
         });
         Ok(read.await?)
+    }
+
+    pub(super) fn pooled(&self) -> &Pooled {
+        &self.pooled
     }
 
     /// Closes the connections.

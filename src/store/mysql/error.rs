@@ -46,6 +46,12 @@ pub(super) fn is_gone(error: &sqlx::Error) -> bool {
     number_of(error) == Some(1094)
 }
 
+/// True for an error that says that the statement has waited for as long as it may (ER_QUERY_TIMEOUT,
+/// ER_STATEMENT_TIMEOUT, ER_LOCK_WAIT_TIMEOUT).
+pub(super) fn is_timeout(error: &sqlx::Error) -> bool {
+    matches!(number_of(error), Some(3024 | 1969 | 1205))
+}
+
 /// The error's text for a log or an answer, without statement text or credentials.
 pub(super) fn describe(error: &sqlx::Error) -> String {
     match error.as_database_error() {

@@ -30,4 +30,19 @@ impl Flavor {
             Self::MariaDb => "tx_isolation",
         }
     }
+
+    /// A `SELECT` that may run, or wait, for so many milliseconds. The time-out of a lock wait only has
+    /// whole seconds.
+    pub(super) fn select_within(self, ms: u64) -> String {
+        match self {
+            Self::MySql => format!("SELECT /*+ MAX_EXECUTION_TIME({ms}) */"),
+            Self::MariaDb => {
+                format!(
+                    "SET STATEMENT max_statement_time = {}.{:03} FOR SELECT",
+                    ms / 1_000,
+                    ms % 1_000
+                )
+            }
+        }
+    }
 }

@@ -19,7 +19,11 @@ WHERE sku = 'mug' AND available >= 1 AND available <= 1000000000000000 AND held 
     );
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 VALUES (
-    'mug', IF(ROW_COUNT() = 1, (SELECT version FROM stock WHERE sku = 'mug'), NULL),
+    'mug',
+    IF(
+        ROW_COUNT() = 1 AND (SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE) = 1,
+        (SELECT version FROM stock WHERE sku = 'mug'), NULL
+    ),
     1099511627779, LAST_INSERT_ID(), -1, 1
 );
 COMMIT

@@ -47,7 +47,8 @@ WHERE stock.available >= planned.need AND stock.available <= planned.room
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 WITH planned (sku, delta, orders) AS (VALUES ROW('ink',-2,1),ROW('pen',-1,1))
 SELECT stock.sku, stock.version, 1099511627778, stock.available, planned.delta, planned.orders
-FROM planned STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku;
+FROM planned STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
+WHERE (SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE) = 1;
 SELECT
     TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available,
     stock.purchase_limit IS NOT NULL

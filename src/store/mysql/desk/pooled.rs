@@ -15,7 +15,7 @@ use crate::store::mysql::statement as sql;
 
 /// Connections for everything that is not a flush. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Pooled {
+pub(in crate::store::mysql) struct Pooled {
     pool: MySqlPool,
     flavor: Flavor,
     patience: Duration,
@@ -23,7 +23,7 @@ pub(super) struct Pooled {
 
 impl Pooled {
     /// Connects once to learn the server's kind; later connections are made as they are needed.
-    pub(super) async fn open(
+    pub(in crate::store::mysql) async fn open(
         address: &Address,
         connections: u32,
         patience: Duration,
@@ -50,17 +50,17 @@ impl Pooled {
         Ok(pooled)
     }
 
-    pub(super) fn flavor(&self) -> Flavor {
+    pub(in crate::store::mysql) fn flavor(&self) -> Flavor {
         self.flavor
     }
 
-    pub(super) async fn close(&self) {
+    pub(in crate::store::mysql) async fn close(&self) {
         self.pool.close().await;
     }
 
     /// Runs work on a connection in a task of its own, which goes on when the caller has gone. After
     /// an error or a silence the connection is not used again.
-    pub(super) async fn detached<T: Send + 'static>(
+    pub(in crate::store::mysql) async fn detached<T: Send + 'static>(
         &self,
         work: impl for<'c> FnOnce(&'c mut MySqlConnection) -> Work<'c, T> + Send + 'static,
     ) -> Result<T, Trouble> {
@@ -78,11 +78,12 @@ impl Pooled {
     }
 }
 
-pub(super) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'c>>;
+pub(in crate::store::mysql) type Work<'c, T> =
+    Pin<Box<dyn Future<Output = Result<T, Trouble>> + Send + 'c>>;
 
 /// Why a call gave no answer.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(in crate::store::mysql) enum Trouble {
     /// A statement before any commit failed, or no connection could be had.
     Statement(sqlx::Error),
     /// The commit failed.
@@ -111,6 +112,6 @@ impl From<Trouble> for StoreError {
     }
 }
 
-pub(super) fn silence(patience: Duration) -> String {
+pub(in crate::store::mysql) fn silence(patience: Duration) -> String {
     format!("the database was silent for {} ms", patience.as_millis())
 }
