@@ -11,7 +11,11 @@ impl Oracle<'_> {
     pub(super) fn moments(&self, call: &Call, answer: &Answer) -> impl Iterator<Item = Moment> {
         let places = call.called_at..=answer.at.min(self.world.store.log.len());
         let (called, answered) = (call.called_clock, answer.clock);
-        places.flat_map(move |place| self.moments_of(place, called, answered))
+        places.flat_map(move |place| {
+            // What a flush has written already counts for what it decides next.
+            let before = place.checked_sub(1).map(|before| self.world.store.log[before].begun_at);
+            self.moments_of(place, before.map_or(called, |before| before.max(called)), answered)
+        })
     }
 
     /// The moments at a place of the log, within some bounds of the clock.
@@ -22,9 +26,6 @@ impl Oracle<'_> {
         to: Timestamp,
     ) -> impl Iterator<Item = Moment> {
         let log = &self.world.store.log;
-        // What a flush has written already counts for what it writes next.
-        let before = place.checked_sub(1).map(|before| log[before].begun_at);
-        let from = before.map_or(from, |before| before.max(from));
         let to = log.get(place).map_or(to, |next| next.committed_at.min(to));
         let edges = self.history.edges.iter().copied();
         let edges = edges.filter(move |edge| from < *edge && *edge <= to);
