@@ -58,12 +58,13 @@ impl Operation {
         }
     }
 
-    /// When the hold that it makes is over, if it is recorded at this time.
+    /// When the hold that it makes, if it is recorded at this time, or that it settles is over.
     #[must_use]
     pub fn expires_at(&self, recorded_at: Timestamp) -> Option<Timestamp> {
         match self {
             Self::Take(order) => order.hold().map(|hold| recorded_at.after(hold)),
-            Self::Settle(_) | Self::Adjust(_) => None,
+            Self::Settle(settlement) => settlement.expires_at(),
+            Self::Adjust(_) => None,
         }
     }
 

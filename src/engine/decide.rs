@@ -27,14 +27,35 @@ enum Provisional {
     Accepted {
         postings: Postings,
         status: OrderStatus,
-        lasts_micros: Option<i64>,
+        hold_end: HoldEnd,
     },
     /// A copy of an operation that this very flush writes.
     RepeatOfAccepted {
         status: OrderStatus,
-        lasts_micros: Option<i64>,
+        hold_end: HoldEnd,
     },
     Final(Verdict),
+}
+
+/// When the hold of an order is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HoldEnd {
+    /// It is no hold.
+    Never,
+    /// It was taken before.
+    At(Timestamp),
+    /// This long after this flush records it.
+    After { micros: i64 },
+}
+
+impl HoldEnd {
+    fn once_recorded(self, at: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Never => None,
+            Self::At(end) => Some(end),
+            Self::After { micros } => Some(Timestamp::from_micros(at.micros() + micros)),
+        }
+    }
 }
 
 impl Decision {
@@ -56,19 +77,15 @@ impl Decision {
     /// The verdicts, given the time at which the accepted operations are recorded.
     #[must_use]
     pub fn verdicts(self, recorded_at: Timestamp) -> Vec<Verdict> {
-        let done = |replayed, status, lasts_micros: Option<i64>| {
-            let end = |micros| Timestamp::from_micros(recorded_at.micros() + micros);
-            Verdict::Done { at: recorded_at, replayed, status, expires_at: lasts_micros.map(end) }
+        let done = |replayed, status, hold_end: HoldEnd| {
+            let expires_at = hold_end.once_recorded(recorded_at);
+            Verdict::Done { at: recorded_at, replayed, status, expires_at }
         };
         self.verdicts
             .into_iter()
             .map(|verdict| match verdict {
-                Provisional::Accepted { status, lasts_micros, .. } => {
-                    done(false, status, lasts_micros)
-                }
-                Provisional::RepeatOfAccepted { status, lasts_micros } => {
-                    done(true, status, lasts_micros)
-                }
+                Provisional::Accepted { status, hold_end, .. } => done(false, status, hold_end),
+                Provisional::RepeatOfAccepted { status, hold_end } => done(true, status, hold_end),
                 Provisional::Final(verdict) => verdict,
             })
             .collect()
@@ -132,10 +149,10 @@ impl<'p> Desk<'p> {
             flush: self.flush,
             at: self.ledger.now,
         };
-        let lasts_micros = lasts_micros(&take);
+        let hold_end = self.hold_end(&take);
         self.ledger.known.entry(order.id().clone()).or_default().take = Some(take);
         self.count_bought(operation, 1);
-        self.accept(operation, operation.postings(), operation.status_when_done(), lasts_micros)
+        self.accept(operation, operation.postings(), operation.status_when_done(), hold_end)
     }
 
     fn settle(&mut self, operation: &'p Operation, settlement: &Settlement) -> Provisional {
@@ -159,7 +176,7 @@ impl<'p> Desk<'p> {
             Standing::Cancelled | Standing::Expired => 0,
         };
         let counts = i64::from(goal == Goal::Confirm);
-        let lasts_micros = lasts_micros(take);
+        let hold_end = self.hold_end(take);
         if let Some(refusal) = self.settle_refusal(operation, postings) {
             return refused(refusal);
         }
@@ -175,7 +192,7 @@ impl<'p> Desk<'p> {
             }
         }
         self.count_bought(operation, counts - counted);
-        self.accept(operation, postings, goal.status(), lasts_micros)
+        self.accept(operation, postings, goal.status(), hold_end)
     }
 
     fn adjust(&mut self, operation: &'p Operation, adjustment: &Adjustment) -> Provisional {
@@ -187,7 +204,7 @@ impl<'p> Desk<'p> {
                 return refused(Refusal::Mismatch);
             }
             if adjusted.flush == self.flush {
-                return Provisional::RepeatOfAccepted { status, lasts_micros: None };
+                return Provisional::RepeatOfAccepted { status, hold_end: HoldEnd::Never };
             }
             let at = adjusted.at;
             let done = Verdict::Done { at, replayed: true, status, expires_at: None };
@@ -199,7 +216,7 @@ impl<'p> Desk<'p> {
         let sku = adjustment.sku.clone();
         let adjusted = KnownAdjustment { sku, delta, flush: self.flush, at: self.ledger.now };
         self.ledger.known.entry(adjustment.id.clone()).or_default().adjust = Some(adjusted);
-        self.accept(operation, operation.postings(), status, None)
+        self.accept(operation, operation.postings(), status, HoldEnd::Never)
     }
 
     fn known_take(&self, operation: &Operation) -> Option<(&KnownMovements, &KnownTake)> {
@@ -215,10 +232,20 @@ impl<'p> Desk<'p> {
         take: &KnownTake,
     ) -> Provisional {
         if flush == self.flush {
-            return Provisional::RepeatOfAccepted { status, lasts_micros: lasts_micros(take) };
+            return Provisional::RepeatOfAccepted { status, hold_end: self.hold_end(take) };
         }
         let expires_at = take.expires_at;
         Provisional::Final(Verdict::Done { at, replayed: true, status, expires_at })
+    }
+
+    fn hold_end(&self, take: &KnownTake) -> HoldEnd {
+        match take.expires_at {
+            None => HoldEnd::Never,
+            Some(end) if take.flush == self.flush => {
+                HoldEnd::After { micros: end.micros() - take.at.micros() }
+            }
+            Some(end) => HoldEnd::At(end),
+        }
     }
 
     fn accept(
@@ -226,7 +253,7 @@ impl<'p> Desk<'p> {
         operation: &'p Operation,
         postings: Postings,
         status: OrderStatus,
-        lasts_micros: Option<i64>,
+        hold_end: HoldEnd,
     ) -> Provisional {
         for index in 0..operation.width() {
             let mut change = operation.change_by(postings, index);
@@ -237,7 +264,7 @@ impl<'p> Desk<'p> {
             stock.held += change.held;
             self.totals.add(change, false);
         }
-        Provisional::Accepted { postings, status, lasts_micros }
+        Provisional::Accepted { postings, status, hold_end }
     }
 
     fn count_bought(&mut self, operation: &Operation, sign: i64) {
@@ -257,9 +284,4 @@ fn refused(refusal: Refusal) -> Provisional {
 fn is_same(order: &Order, take: &KnownTake) -> bool {
     let lines = order.lines().iter().map(|line| (&line.sku, line.quantity.units()));
     lines.eq(take.lines.iter().map(|(sku, units)| (sku, *units)))
-}
-
-/// How long a hold lasts in all.
-fn lasts_micros(take: &KnownTake) -> Option<i64> {
-    take.expires_at.map(|expires_at| expires_at.micros() - take.at.micros())
 }

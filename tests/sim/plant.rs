@@ -21,4 +21,18 @@ pub(crate) enum Plant {
     NoGuard,
     /// A crashing server loses its newest commit.
     CommitNotDurable,
+    /// A merged hold that is confirmed is not looked at whether its time is over.
+    ConfirmWithoutClock,
+    /// A hold expires without a look at the clock.
+    ExpireWithoutClock,
+    /// What comes back stays on the buyer's account.
+    PurchasesNotReleased,
+    /// Holds whose time is over count for the purchase limit.
+    OverdueHoldsCount,
+    /// The merged update takes without a look at the purchase limit and the sale window.
+    NoTerms,
+    /// The merged update gives back held units that are not there.
+    NoHeldGuard,
+    /// The ledger has no key for settlements.
+    NoSettleKey,
 }

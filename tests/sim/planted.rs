@@ -64,3 +64,38 @@ fn taking_without_looking_is_caught() {
 fn a_commit_lost_in_a_crash_is_caught() {
     caught(Plant::CommitNotDurable, Rule::LostOrder);
 }
+
+#[test]
+fn a_merged_confirm_without_a_look_at_the_clock_is_caught() {
+    caught(Plant::ConfirmWithoutClock, Rule::Unfit);
+}
+
+#[test]
+fn an_expiry_without_a_look_at_the_clock_is_caught() {
+    caught(Plant::ExpireWithoutClock, Rule::Unfit);
+}
+
+#[test]
+fn purchases_that_are_never_released_are_caught() {
+    caught(Plant::PurchasesNotReleased, Rule::WrongRefusal);
+}
+
+#[test]
+fn counting_holds_whose_time_is_over_is_caught() {
+    caught(Plant::OverdueHoldsCount, Rule::WrongRefusal);
+}
+
+#[test]
+fn taking_without_a_look_at_the_terms_is_caught() {
+    caught(Plant::NoTerms, Rule::Unfit);
+}
+
+#[test]
+fn giving_back_held_units_that_are_not_there_is_caught() {
+    caught(Plant::NoHeldGuard, Rule::Books);
+}
+
+#[test]
+fn settling_without_the_ledger_key_is_caught() {
+    caught(Plant::NoSettleKey, Rule::ExecutedTwice);
+}

@@ -3,7 +3,7 @@
 /// The promise that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rule {
-    /// `available` left `0..=AVAILABLE_MAX` in commit order.
+    /// `available` left `0..=AVAILABLE_MAX` in commit order, or `held` fell below 0.
     Bounds,
     /// The stock is not the sum of its movements, or versions were skipped.
     Books,
@@ -11,6 +11,12 @@ pub(crate) enum Rule {
     Version,
     /// A key is in the ledger more than once.
     ExecutedTwice,
+    /// An order went a way that no order may go.
+    Life,
+    /// What is held is not what open holds have, or units were lost on the way of an order.
+    Held,
+    /// Executed though, by stock, clock or terms, it was to be refused or done otherwise.
+    Unfit,
     /// The ledger has other rows for a key than any caller sent.
     Content,
     /// An operation was answered as done and is not in the ledger.
@@ -18,6 +24,8 @@ pub(crate) enum Rule {
     /// The ledger has an operation that was answered as refused or not executed, or every caller was
     /// told that somebody else did it.
     ExecutedUnasked,
+    /// The end of a hold is wrong.
+    ExpiresAt,
     /// `replayed` is wrong.
     Replayed,
     /// `status` is wrong.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use hotrow::domain::Sku;
+use hotrow::domain::{PurchaseLimit, SaleWindow, Sku, Terms, Timestamp};
 use hotrow::engine::Policy;
 use hotrow::limits::AVAILABLE_MAX;
 use rand::rngs::StdRng;
@@ -33,9 +33,29 @@ pub(crate) struct Incidents {
     pub(crate) by_hand: u32,
 }
 
+/// How a SKU is opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    pub(crate) available: i64,
+    pub(crate) terms: Terms,
+}
+
+/// What clients ask for besides stock.
+#[derive(Clone, Debug)]
+pub(crate) struct Habits {
+    /// How many buyers there are; orders of some are for nobody in particular.
+    pub(crate) buyers: usize,
+    /// How often an order is a hold, 0 to 1.
+    pub(crate) holds: f64,
+    /// How long holds last, in seconds of the database's clock.
+    pub(crate) hold_seconds: &'static [i64],
+    /// Whether a DBA changes the terms of sale, too.
+    pub(crate) new_terms: bool,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
-    pub(crate) opening: BTreeMap<Sku, i64>,
+    pub(crate) opening: BTreeMap<Sku, Opening>,
     pub(crate) engines: usize,
     pub(crate) policy: Policy,
     pub(crate) lock_wait_ms: u64,
@@ -50,6 +70,9 @@ pub(crate) struct Setting {
     pub(crate) gap_ms: u64,
     /// How many lines an order has at most.
     pub(crate) lines_max: usize,
+    pub(crate) habits: Habits,
+    /// Between two sweeps of an engine at most, in milliseconds; 0 when no engine sweeps before peace.
+    pub(crate) sweep_ms: u64,
     pub(crate) odds: Odds,
     pub(crate) incidents: Incidents,
     /// When all faults end.
@@ -71,14 +94,24 @@ impl Setting {
         let rng = &mut StdRng::seed_from_u64(seed.rotate_left(32) ^ 0x5e77);
         let skus = rng.random_range(1..=4);
         let stock_max = *pick(rng, &[4, 15, 60]);
-        let mut opening: BTreeMap<Sku, i64> =
+        let mut stocks: BTreeMap<Sku, i64> =
             (0..skus).map(|number| (sku(number), rng.random_range(0..=stock_max))).collect();
         if rng.random_bool(0.3) {
-            opening.insert(full_sku(), AVAILABLE_MAX - rng.random_range(0..5));
+            stocks.insert(full_sku(), AVAILABLE_MAX - rng.random_range(0..5));
         }
         let arrivals = rng.random_range(5..=30);
         let gap_ms = *pick(rng, &[1, 5, 20, 60]);
         let order_deadline_ms = *pick(rng, &[150, 600, 2_500]);
+        let peace_at_ms = u64::from(arrivals) * gap_ms + rng.random_range(50..1_500);
+        let has_terms = rng.random_bool(0.4);
+        let opening = stocks
+            .into_iter()
+            .map(|(sku, available)| {
+                let on_terms = has_terms && rng.random_bool(0.6);
+                let terms = if on_terms { some_terms(rng, peace_at_ms) } else { Terms::default() };
+                (sku, Opening { available, terms })
+            })
+            .collect();
         Self {
             opening,
             engines: 1 + usize::from(rng.random_bool(0.4)),
@@ -97,6 +130,13 @@ impl Setting {
             burst_max: *pick(rng, &[1, 3, 8]),
             gap_ms,
             lines_max: *pick(rng, &[1, 2, 4]),
+            habits: Habits {
+                buyers: rng.random_range(0..=3),
+                holds: *pick(rng, &[0.0, 0.3, 0.6]),
+                hold_seconds: *pick(rng, HOLD_SECONDS),
+                new_terms: rng.random_bool(0.5),
+            },
+            sweep_ms: *pick(rng, &[0, 20, 200]),
             odds: Odds {
                 connect_failed: chance(rng),
                 lost_in_execution: chance(rng),
@@ -115,9 +155,27 @@ impl Setting {
                 read_only: few(rng),
                 by_hand: few(rng) * 3,
             },
-            peace_at_ms: u64::from(arrivals) * gap_ms + rng.random_range(50..1_500),
+            peace_at_ms,
         }
     }
+}
+
+/// A second of the database's clock is a millisecond of the world's.
+const HOLD_SECONDS: &[&[i64]] = &[&[1, 5, 30], &[20, 100, 400], &[5, 300, 86_400]];
+const MICROS_PER_MS: u64 = 1_000_000;
+
+/// The database's clock at this moment of the world.
+pub(crate) fn clock_at(ms: u64) -> Timestamp {
+    Timestamp::from_micros(i64::try_from(ms * MICROS_PER_MS).expect("short"))
+}
+
+/// A purchase limit, a window, or both; the window is open now and then.
+pub(crate) fn some_terms(rng: &mut StdRng, until_ms: u64) -> Terms {
+    let limit = *pick(rng, &[None, Some(1), Some(3), Some(13)]);
+    let purchase_limit = limit.map(|units| PurchaseLimit::new(units).expect("within its bounds"));
+    let mut edge = |odds| rng.random_bool(odds).then(|| clock_at(rng.random_range(0..until_ms)));
+    let (starts_at, ends_at) = (edge(0.3), edge(0.3));
+    Terms { purchase_limit, window: SaleWindow::as_stored(starts_at, ends_at) }
 }
 
 pub(crate) fn pick<'a, T>(rng: &mut StdRng, from: &'a [T]) -> &'a T {

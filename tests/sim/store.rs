@@ -1,16 +1,22 @@
-//! A MySQL as far as the engine can tell: stock rows, a ledger with a primary key, sessions with
-//! row locks, and a log of what was committed, which is all that the oracle looks at.
+//! A MySQL as far as the engine can tell: stock rows, a ledger with a primary key, purchases, sessions
+//! with row locks, and a log of what was committed, which is all that the oracle looks at.
 
+mod commit;
+mod decide;
+mod merged;
+mod orders;
 mod session;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use hotrow::domain::{OrderId, Sku, Timestamp};
-use hotrow::engine::{Execution, FlushId, Known, KnownMovements, Plan};
+use hotrow::domain::{Buyer, OrderId, Sku, Terms, Timestamp};
+use hotrow::engine::{Execution, FlushId, Plan};
 
-use crate::ledger::{Changes, Entry, Key, Row, Step};
+use crate::hits::Hit;
+use crate::ledger::{ByHand, Entry, Key, Row};
 use crate::plant::Plant;
+use crate::setting::Opening;
 pub(crate) use session::Progress;
 use session::Todo;
 
@@ -27,7 +33,24 @@ pub(crate) enum Lock {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stock {
     pub(crate) available: i64,
+    pub(crate) held: i64,
+    pub(crate) terms: Terms,
     pub(crate) version: u64,
+}
+
+/// What a buyer has of a SKU by one order.
+#[derive(Clone, Copy, Debug)]
+struct Purchase {
+    units: i64,
+    expires_at: Option<Timestamp>,
+}
+
+/// What a transaction makes of a stock row.
+#[derive(Clone, Debug)]
+struct Change {
+    sku: Sku,
+    available: i64,
+    held: i64,
 }
 
 /// A transaction, from its begin to its end.
@@ -35,6 +58,8 @@ pub(crate) struct Stock {
 pub(crate) struct Session {
     /// `None` for a DBA's session.
     pub(crate) plan: Option<Arc<Plan>>,
+    /// What a DBA's commit will change.
+    by_hand: Option<ByHand>,
     /// True once everything is written and only the commit is missing.
     pub(crate) ready: bool,
     /// True while it has written its ledger rows and waits to be told to go on.
@@ -44,10 +69,20 @@ pub(crate) struct Session {
     pub(crate) waits_for: Option<Lock>,
     /// Waits so far; tells an outdated timeout.
     pub(crate) waits: u32,
-    at: Timestamp,
+    begun_at: Timestamp,
+    /// When the statement began that writes the ledger rows.
+    inserting_since: Option<Timestamp>,
+    /// When the statement began that changes the stock rows.
+    updating_since: Option<Timestamp>,
+    /// When it had the newest of its locks on stock rows.
+    locked_at: Timestamp,
+    /// True when a statement wrote fewer rows than its plan says.
+    missed: bool,
     todo: VecDeque<Todo>,
     rows: Vec<Row>,
-    changes: Changes,
+    changes: Vec<Change>,
+    /// Stock rows that were left out after a lock wait: one of the planted mistakes.
+    skipped: Vec<Sku>,
     execution: Option<Execution>,
 }
 
@@ -56,6 +91,7 @@ pub(crate) struct Store {
     pub(crate) stock: BTreeMap<Sku, Stock>,
     pub(crate) log: Vec<Entry>,
     ledger: BTreeMap<(Key, usize), Row>,
+    purchases: BTreeMap<(Sku, Buyer), BTreeMap<OrderId, Purchase>>,
     sessions: BTreeMap<SessionId, Session>,
     locks: BTreeMap<Lock, SessionId>,
     next_session: u32,
@@ -63,16 +99,30 @@ pub(crate) struct Store {
     plant: Option<Plant>,
 }
 
+impl Session {
+    /// What a DBA changes in it.
+    pub(crate) fn kind_by_hand(&self) -> Hit {
+        match &self.by_hand {
+            Some(by_hand) if by_hand.terms.is_some() => Hit::TermsChangedByHand,
+            Some(by_hand) if by_hand.held != 0 => Hit::HeldChangedByHand,
+            Some(_) | None => Hit::StockChangedByHand,
+        }
+    }
+}
+
 impl Store {
-    pub(crate) fn new(opening: &BTreeMap<Sku, i64>, plant: Option<Plant>) -> Self {
+    pub(crate) fn new(opening: &BTreeMap<Sku, Opening>, plant: Option<Plant>) -> Self {
         let stock = opening
             .iter()
-            .map(|(sku, &available)| (sku.clone(), Stock { available, version: 1 }))
+            .map(|(sku, &Opening { available, terms })| {
+                (sku.clone(), Stock { available, held: 0, terms, version: 1 })
+            })
             .collect();
         Self {
             stock,
             log: Vec::new(),
             ledger: BTreeMap::new(),
+            purchases: BTreeMap::new(),
             sessions: BTreeMap::new(),
             locks: BTreeMap::new(),
             next_session: 0,
@@ -101,46 +151,6 @@ impl Store {
             .filter(|(_, session)| session.waits_for.as_ref().is_some_and(free))
             .map(|(&id, _)| id)
             .collect()
-    }
-
-    /// The orders that are taken, with their lines, newest last within an id.
-    pub(crate) fn taken(&self) -> Vec<(OrderId, Changes)> {
-        let mut orders: Vec<(OrderId, Changes)> = Vec::new();
-        for row in self.ledger.values().filter(|row| row.key.step == Step::Take) {
-            match orders.last_mut() {
-                Some((id, changes)) if *id == row.key.id => {
-                    changes.push((row.sku.clone(), row.delta));
-                }
-                Some(_) | None => {
-                    orders.push((row.key.id.clone(), vec![(row.sku.clone(), row.delta)]));
-                }
-            }
-        }
-        orders
-    }
-
-    /// What is committed under an id.
-    fn known(&self, id: &OrderId) -> KnownMovements {
-        let step = |step| {
-            let key = Key { id: id.clone(), step };
-            let mut known: Option<Known> = None;
-            for (_, row) in self.ledger.range((key.clone(), 0)..=(key, usize::MAX)) {
-                known
-                    .get_or_insert_with(|| Known {
-                        changes: Vec::new(),
-                        flush: row.flush,
-                        at: row.at,
-                    })
-                    .changes
-                    .push((row.sku.clone(), row.delta));
-            }
-            known
-        };
-        KnownMovements {
-            take: step(Step::Take),
-            settle: step(Step::Settle),
-            adjust: step(Step::Adjust),
-        }
     }
 
     /// The holder of what this session waits for.
@@ -181,55 +191,5 @@ impl Store {
     pub(crate) fn roll_back(&mut self, id: SessionId) {
         self.sessions.remove(&id);
         self.locks.retain(|_, holder| *holder != id);
-    }
-
-    /// Makes the transaction's changes the database's.
-    pub(crate) fn commit(&mut self, id: SessionId) {
-        let Some(session) = self.sessions.remove(&id) else { return };
-        self.locks.retain(|_, holder| *holder != id);
-        for (sku, delta) in &session.changes {
-            let stock = self.stock.get_mut(sku).expect("only locked rows are changed");
-            stock.available += delta;
-            if session.plan.is_none() {
-                self.log.push(Entry::ByHand { sku: sku.clone(), delta: *delta });
-            } else {
-                stock.version += 1;
-            }
-        }
-        self.append(session.rows);
-    }
-
-    fn append(&mut self, rows: Vec<Row>) {
-        self.commits += 1;
-        let written_before = self.log.len();
-        for row in rows {
-            match self.log[written_before..].last_mut() {
-                Some(Entry::Written { key, changes, .. }) if *key == row.key && row.line > 0 => {
-                    changes.push((row.sku.clone(), row.delta));
-                }
-                Some(Entry::Written { .. } | Entry::ByHand { .. }) | None => {
-                    self.log.push(Entry::Written {
-                        key: row.key.clone(),
-                        changes: vec![(row.sku.clone(), row.delta)],
-                        flush: row.flush,
-                        at: row.at,
-                        commit: self.commits,
-                    });
-                }
-            }
-            self.ledger.insert((row.key.clone(), row.line), row);
-        }
-    }
-
-    /// A crash that a server with weak settings does not survive whole.
-    pub(crate) fn forget_newest(&mut self) {
-        if let Some(Entry::Written { key, changes, .. }) = self.log.last() {
-            for (sku, delta) in changes {
-                self.stock.get_mut(sku).expect("it was changed").available -= delta;
-            }
-            let key = key.clone();
-            self.ledger.retain(|(row, _), _| *row != key);
-            self.log.pop();
-        }
     }
 }

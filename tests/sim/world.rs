@@ -2,24 +2,26 @@
 
 mod clients;
 mod closing;
+mod counting;
 mod database;
 mod engines;
 mod faults;
+mod settling;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
-use hotrow::domain::{Operation, Sku, Verdict};
+use hotrow::domain::{Line, Operation, Sku, Timestamp, Verdict};
 use hotrow::engine::{Combiner, CommitOutcome, Execution, Failure, FlushId, Plan};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::hits::{Hit, Hits};
-use crate::ledger::Key;
+use crate::ledger::Wish;
 use crate::plant::Plant;
 use crate::rule::{Rule, Violation};
-use crate::setting::Setting;
+use crate::setting::{Setting, clock_at, full_sku};
 use crate::store::{SessionId, Store};
 use clients::Intent;
 pub(crate) use engines::incarnation_of;
@@ -35,9 +37,10 @@ const SETTLE_MS: u64 = 60_000;
 pub(crate) struct Call {
     pub(crate) incarnation: usize,
     pub(crate) operation: Operation,
-    pub(crate) key: Key,
+    pub(crate) wish: Wish,
     /// Length of the store's log when it was made.
     pub(crate) called_at: usize,
+    pub(crate) called_clock: Timestamp,
     pub(crate) called_ms: u64,
     /// True when the engine said at that moment that the database was down.
     pub(crate) down: bool,
@@ -55,6 +58,7 @@ pub(crate) struct Answer {
     /// Length of the store's log when it was given.
     pub(crate) at: usize,
     pub(crate) at_ms: u64,
+    pub(crate) clock: Timestamp,
 }
 
 /// One life of an engine.
@@ -123,6 +127,7 @@ enum Event {
     EngineCrash,
     EngineRestart,
     EngineUp { engine: usize },
+    Sweep { engine: usize },
     Peace,
 }
 
@@ -166,9 +171,9 @@ pub(crate) struct World {
     pub(crate) calls: Vec<Call>,
     pub(crate) hits: Hits,
     /// What was in a flush whose commit had no answer, by incarnation.
-    pub(crate) unanswered_commits: BTreeSet<(usize, Key)>,
+    pub(crate) unanswered_commits: BTreeSet<(usize, Wish)>,
     /// What was alone in a flush whose statement the server refused, by incarnation.
-    pub(crate) refused_statements: BTreeSet<(usize, Key)>,
+    pub(crate) refused_statements: BTreeSet<(usize, Wish)>,
     rng: StdRng,
     plant: Option<Plant>,
     traced: bool,
@@ -185,7 +190,7 @@ pub(crate) struct World {
     peace: bool,
     /// True once the engines are drained for the last time.
     closing: bool,
-    transactions: u64,
+    clock_readings: i64,
     /// Sessions that will suffer after some more steps.
     ailing: BTreeMap<SessionId, (u32, Ailment)>,
 }
@@ -214,7 +219,7 @@ impl World {
             writable: true,
             peace: false,
             closing: false,
-            transactions: 0,
+            clock_readings: 0,
             ailing: BTreeMap::new(),
             setting,
         };
@@ -224,6 +229,7 @@ impl World {
         }
         for engine in 0..world.setting.engines {
             world.start_engine(engine);
+            world.at(0, Event::Sweep { engine });
         }
         world.plan_incidents();
         world.at(0, Event::Arrive);
@@ -258,7 +264,15 @@ impl World {
         self.peace
             && self.clients_are_done()
             && self.store.sessions().is_empty()
+            && !self.is_due_to_expire()
             && self.engines.iter().all(runs)
+    }
+
+    /// True when sweeps have something to do that can be done.
+    fn is_due_to_expire(&self) -> bool {
+        let due = self.store.due(clock_at(self.now_ms));
+        let fits = |line: &Line| line.sku != full_sku();
+        due.iter().any(|taken| taken.order.lines().iter().all(fits))
     }
 
     fn next_event(&mut self) -> Result<(), Violation> {
@@ -307,6 +321,7 @@ impl World {
             Event::EngineCrash => self.engine_crash(),
             Event::EngineRestart => self.engine_restart(),
             Event::EngineUp { engine } => self.start_engine(engine),
+            Event::Sweep { engine } => self.sweep(engine),
             Event::Peace => self.make_peace(),
         }
         Ok(())
@@ -317,6 +332,13 @@ impl World {
         let number = self.events;
         self.events += 1;
         self.queue.push(Due { at_ms, lot, number, event });
+    }
+
+    /// The database's clock. It never shows the same twice, so that the oracle can tell whose time was
+    /// answered.
+    fn clock(&mut self) -> Timestamp {
+        self.clock_readings += 1;
+        Timestamp::from_micros(clock_at(self.now_ms).micros() + self.clock_readings)
     }
 
     /// Within the next `up_to_ms` milliseconds.

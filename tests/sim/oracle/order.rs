@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use hotrow::domain::{Refusal, Sku, Verdict};
 
 use super::Oracle;
+use super::done::Told;
+use super::law::Moment;
 use crate::rule::{Rule, Violation};
 
 impl Oracle<'_> {
@@ -15,24 +17,28 @@ impl Oracle<'_> {
         let mut lanes: BTreeMap<(usize, &Sku), (usize, usize)> = BTreeMap::new();
         for (number, call) in self.world.calls.iter().enumerate() {
             let Some(answer) = &call.answer else { continue };
-            let resolved = (call.incarnation, call.key.clone());
+            let resolved = (call.incarnation, call.wish.clone());
             if self.world.unanswered_commits.contains(&resolved) {
                 continue;
             }
             for change in call.operation.changes() {
                 let lane = (call.incarnation, change.sku);
                 let (earlier, after) = lanes.get(&lane).copied().unwrap_or((number, 0));
-                let moment = match &answer.verdict {
-                    Some(Verdict::Done { replayed: false, .. }) => {
-                        let place = self.places[&call.key];
+                let moment = match answer.verdict.as_ref() {
+                    Some(&Verdict::Done { at, replayed: false, status, expires_at }) => {
+                        let told = Told { at, replayed: false, status, expires_at };
+                        let place = self.place_of(&call.operation, told).expect("checked before");
                         (place >= after).then_some(place + 1)
                     }
                     Some(Verdict::Refused(refusal)) => {
                         if !is_about_stock(refusal) {
                             continue;
                         }
-                        let mut moments = after.max(call.called_at)..=answer.at;
-                        moments.find(|&moment| self.fits_refusal(call, refusal, moment))
+                        let mut moments = self.moments(call, answer);
+                        let right = |moment: &Moment| {
+                            moment.place >= after && self.refuses(call, refusal, *moment)
+                        };
+                        moments.find(right).map(|moment| moment.place)
                     }
                     Some(
                         Verdict::Done { replayed: true, .. }
@@ -58,7 +64,14 @@ impl Oracle<'_> {
 
 fn is_about_stock(refusal: &Refusal) -> bool {
     match refusal {
-        Refusal::InsufficientStock(_) | Refusal::StockCeiling { .. } => true,
-        Refusal::UnknownSku(_) | Refusal::Mismatch | Refusal::UnknownOrder => false,
+        Refusal::InsufficientStock(_)
+        | Refusal::StockCeiling { .. }
+        | Refusal::PurchaseLimit { .. }
+        | Refusal::Settled(_) => true,
+        Refusal::UnknownSku(_)
+        | Refusal::Mismatch
+        | Refusal::UnknownOrder
+        | Refusal::BuyerNeeded(_)
+        | Refusal::SaleNotOpen { .. } => false,
     }
 }

@@ -1,19 +1,20 @@
 //! Clients: what they send, again and again until they know, and what they do with the answers.
 
 use hotrow::domain::{
-    Adjustment, Cancellation, Delta, Line, NotExecuted, Operation, Order, OrderId, OrderStatus,
-    Quantity, Refusal, Sku, Verdict,
+    Adjustment, Buyer, Delta, HoldSeconds, Line, Operation, Order, OrderId, Quantity, Sku, Verdict,
 };
 use rand::RngExt;
 
 use super::{Answer, Call, Event, World};
 use crate::hits::Hit;
-use crate::ledger::{Changes, Key, Step};
+use crate::ledger::{Deed, Wish};
 use crate::rule::{Rule, Violation};
 use crate::setting::{pick, sku};
 
 /// Most calls for one intent; then the client gives up.
 const CALLS_PER_INTENT_MAX: u32 = 8;
+/// An intent number that no client has: the call is the test's own, or a sweep's.
+pub(super) const NO_INTENT: usize = usize::MAX;
 /// Longest pause of a client before it tries again, in milliseconds.
 const RETRY_PAUSE_MS: u64 = 400;
 
@@ -51,9 +52,9 @@ impl World {
     fn imagine(&mut self) -> Operation {
         let fresh = format!("o-{}", self.intents.len());
         match self.rng.random_range(0..100) {
-            0..60 => self.imagine_order(&fresh),
-            60..70 => self.imagine_adjustment(&fresh),
-            70..82 => self.imagine_cancellation().unwrap_or_else(|| self.imagine_order(&fresh)),
+            0..50 => self.imagine_order(&fresh),
+            50..58 => self.imagine_adjustment(&fresh),
+            58..82 => self.imagine_settlement().unwrap_or_else(|| self.imagine_order(&fresh)),
             82..92 if !self.intents.is_empty() => {
                 let old = self.rng.random_range(0..self.intents.len());
                 self.intents[old].operation.clone()
@@ -91,7 +92,26 @@ impl World {
                 Line { sku: self.some_sku(), quantity }
             })
             .collect();
-        Operation::Take(Order::new(order_id(id), lines).expect("few lines"))
+        let order = Order::new(order_id(id), lines).expect("few lines");
+        let (buyer, hold) = (self.some_buyer(), self.some_hold());
+        Operation::Take(order.for_buyer(buyer).held_for(hold))
+    }
+
+    fn some_buyer(&mut self) -> Option<Buyer> {
+        let buyers = self.setting.habits.buyers;
+        let named = buyers > 0 && self.rng.random_bool(0.8);
+        named.then(|| {
+            let number = self.rng.random_range(0..buyers);
+            Buyer::new(&format!("b-{number}")).expect("a valid identifier")
+        })
+    }
+
+    fn some_hold(&mut self) -> Option<HoldSeconds> {
+        let held = self.rng.random_bool(self.setting.habits.holds);
+        held.then(|| {
+            let seconds = *pick(&mut self.rng, self.setting.habits.hold_seconds);
+            HoldSeconds::new(seconds).expect("within its bounds")
+        })
     }
 
     fn imagine_adjustment(&mut self, id: &str) -> Operation {
@@ -105,16 +125,6 @@ impl World {
         })
     }
 
-    /// The cancellation of an order that the ledger has.
-    fn imagine_cancellation(&mut self) -> Option<Operation> {
-        let taken = self.store.taken();
-        if taken.is_empty() {
-            return None;
-        }
-        let (id, changes) = pick(&mut self.rng, &taken).clone();
-        Some(Operation::Cancel(Cancellation(order_from(id, changes))))
-    }
-
     /// A client calls an engine, whichever is up.
     pub(super) fn send(&mut self, intent: usize) {
         let engine = self.rng.random_range(0..self.engines.len());
@@ -124,6 +134,10 @@ impl World {
         };
         self.intents[intent].calls_left -= 1;
         let operation = self.intents[intent].operation.clone();
+        let Some(operation) = self.looked_up_again(operation) else {
+            self.intents[intent].open = false;
+            return;
+        };
         self.call(incarnation, intent, operation);
     }
 
@@ -135,13 +149,22 @@ impl World {
         operation: Operation,
     ) -> usize {
         let call = self.calls.len();
-        let key = Key::of(&operation);
+        let wish = Wish::of(&operation);
         let elsewhere = |other: &Call| {
-            other.answer.is_none() && other.key == key && other.incarnation != incarnation
+            other.answer.is_none() && other.wish == wish && other.incarnation != incarnation
         };
         if self.calls.iter().any(elsewhere) {
             self.hits.count(Hit::SameIdOnTwoInstances);
         }
+        let rivals = |other: &Call| {
+            other.answer.is_none()
+                && other.wish.id == wish.id
+                && matches!((other.wish.deed, wish.deed), (Deed::Settle(a), Deed::Settle(b)) if a != b)
+        };
+        if self.calls.iter().any(rivals) {
+            self.hits.count(Hit::SettledConcurrently);
+        }
+        let called_clock = self.clock();
         let engine = &mut self.incarnations[incarnation];
         let combiner = engine.combiner.as_mut().expect("only running engines are called");
         let mut crowd = 0;
@@ -152,8 +175,9 @@ impl World {
         }
         self.calls.push(Call {
             incarnation,
-            key,
+            wish,
             called_at: self.store.log.len(),
+            called_clock,
             called_ms: self.now_ms,
             down: combiner.is_down(self.now_ms),
             draining: engine.draining,
@@ -182,8 +206,9 @@ impl World {
         }
         self.count_verdict(call, &verdict);
         let at = self.store.log.len();
+        let clock = self.clock();
         self.calls[call].answer =
-            Some(Answer { verdict: Some(verdict.clone()), at, at_ms: self.now_ms });
+            Some(Answer { verdict: Some(verdict.clone()), at, at_ms: self.now_ms, clock });
         let Call { incarnation, ref operation, .. } = self.calls[call];
         for change in operation.changes() {
             let waiting = self.incarnations[incarnation].waiting.get_mut(change.sku);
@@ -202,7 +227,8 @@ impl World {
     pub(super) fn lost(&mut self, call: usize) {
         self.hits.count(Hit::AnswerLostWithEngine);
         let at = self.store.log.len();
-        self.calls[call].answer = Some(Answer { verdict: None, at, at_ms: self.now_ms });
+        let clock = self.clock();
+        self.calls[call].answer = Some(Answer { verdict: None, at, at_ms: self.now_ms, clock });
         self.go_on(call, true);
     }
 
@@ -219,55 +245,8 @@ impl World {
     pub(super) fn clients_are_done(&self) -> bool {
         self.arrivals_left == 0 && self.intents.iter().all(|intent| !intent.open)
     }
-
-    fn count_verdict(&mut self, call: usize, verdict: &Verdict) {
-        let call = &self.calls[call];
-        let hit = match verdict {
-            Verdict::Done { status: OrderStatus::Cancelled, .. } if call.key.step == Step::Take => {
-                Hit::DoneCancelledSince
-            }
-            Verdict::Done { replayed: true, .. } => Hit::DoneReplayed,
-            Verdict::Done { replayed: false, .. } => {
-                if call.operation.width() > 1 {
-                    self.hits.count(Hit::OrderOfSeveralLinesDone);
-                }
-                match call.key.step {
-                    Step::Take => Hit::DoneFresh,
-                    Step::Settle => Hit::CancelDone,
-                    Step::Adjust => Hit::AdjustmentDone,
-                }
-            }
-            Verdict::Refused(Refusal::UnknownSku(_)) => Hit::RefusedUnknownSku,
-            Verdict::Refused(Refusal::InsufficientStock(_)) => Hit::RefusedInsufficientStock,
-            Verdict::Refused(Refusal::StockCeiling { .. }) => Hit::RefusedStockCeiling,
-            Verdict::Refused(Refusal::Mismatch) => Hit::RefusedMismatch,
-            // Wrong here: only orders that the ledger has are cancelled. The oracle says so.
-            Verdict::Refused(Refusal::UnknownOrder) => return,
-            Verdict::NotExecuted(NotExecuted::Overloaded { .. }) => Hit::NotExecutedLaneFull,
-            Verdict::NotExecuted(NotExecuted::Draining) => Hit::NotExecutedDraining,
-            Verdict::NotExecuted(NotExecuted::DatabaseUnavailable) => {
-                if call.down {
-                    Hit::NotExecutedDatabaseDown
-                } else if self.now_ms - call.called_ms >= self.setting.policy.order_deadline_ms {
-                    Hit::NotExecutedDeadline
-                } else {
-                    Hit::NotExecutedStatement
-                }
-            }
-            Verdict::Unknown => Hit::Unknown,
-        };
-        self.hits.count(hit);
-    }
 }
 
 pub(super) fn order_id(text: &str) -> OrderId {
     OrderId::new("order_id", text).expect("a valid identifier")
-}
-
-fn order_from(id: OrderId, taken: Changes) -> Order {
-    let line = |(sku, delta): (Sku, i64)| Line {
-        sku,
-        quantity: Quantity::new(-delta).expect("it was taken"),
-    };
-    Order::new(id, taken.into_iter().map(line).collect()).expect("it was an order")
 }

@@ -4,15 +4,13 @@ use hotrow::domain::{
     Adjustment, Delta, Line, NotExecuted, Operation, Order, Quantity, Refusal, Verdict,
 };
 
-use super::clients::order_id;
+use super::clients::{NO_INTENT, order_id};
 use super::{SETTLE_MS, World};
 use crate::rule::{Rule, Violation};
 use crate::setting::sku;
 
 /// Within this time after the end of all faults an engine has to know that it can execute orders.
 const RECOVERY_MS: u64 = 5_000;
-/// An intent number that no client has: the call is the test's own.
-const NO_INTENT: usize = usize::MAX;
 
 impl World {
     /// With all faults gone, every engine finds out by itself, without an order to help it, and executes
@@ -35,7 +33,14 @@ impl World {
             let down = self.calls.last().is_some_and(|call| call.down);
             if down
                 || !matches!(repeated, Verdict::Done { .. })
-                || !matches!(refused, Verdict::Refused(Refusal::InsufficientStock(_)))
+                || !matches!(
+                    refused,
+                    Verdict::Refused(
+                        Refusal::InsufficientStock(_)
+                            | Refusal::BuyerNeeded(_)
+                            | Refusal::SaleNotOpen { .. }
+                    )
+                )
             {
                 let detail = format!("calm engine {engine} answers {repeated:?} and {refused:?}");
                 return Err(Violation::new(Rule::NoRecovery, detail));

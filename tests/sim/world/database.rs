@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use hotrow::domain::{Timestamp, Verdict};
+use hotrow::domain::Verdict;
 use hotrow::engine::{CommitOutcome, Execution, Failure, FlushId, Left, Mode, Plan, Verdicts};
 use rand::RngExt;
 
 use super::engines::{incarnation_of, name};
 use super::{Ailment, Event, Stage, World};
 use crate::hits::Hit;
-use crate::ledger::Key;
+use crate::ledger::Wish;
 use crate::plant::Plant;
 use crate::store::{Lock, Progress, SessionId};
 
@@ -39,10 +39,8 @@ impl World {
             self.hits.count(Hit::StatementRefused);
             return self.report_failure(flush, Failure::Statement);
         }
-        self.transactions += 1;
-        // Times differ between transactions, so that the oracle can tell whose time was answered.
-        let micros = i64::try_from(self.now_ms * 1_000_000 + self.transactions).expect("short");
-        let session = self.store.begin(plan, Timestamp::from_micros(micros), ahead);
+        let now = self.clock();
+        let session = self.store.begin(plan, now, ahead);
         let life = &mut self.incarnations[incarnation];
         life.flights.get_mut(&flush).expect("it was launched").session = Some(session);
         if self.happens(odds.lost_in_execution) {
@@ -105,7 +103,8 @@ impl World {
                 return;
             }
             let abandoned = self.store.session(id).is_some_and(|session| session.abandoned);
-            match self.store.advance(id) {
+            let now = self.clock();
+            match self.store.advance(id, now) {
                 Progress::More => {
                     if self.rng.random_bool(self.setting.pause) {
                         return self.over_network(Event::Step { session: id });
@@ -150,7 +149,7 @@ impl World {
             // Else it vanishes before it gets there.
             if self.rng.random_bool(0.5) {
                 self.hits.count(Hit::CommittedWithoutClient);
-                self.store.commit(id);
+                self.commit_in_store(id);
             }
             return;
         }
@@ -291,6 +290,11 @@ impl World {
         }
     }
 
+    fn commit_in_store(&mut self, id: SessionId) {
+        let now = self.clock();
+        self.store.commit(id, now);
+    }
+
     fn commit_session(&mut self, id: SessionId, flush: FlushId) -> CommitOutcome {
         let odds = self.setting.odds.clone();
         let (hit, outcome) = if !self.writable || self.happens(odds.commit_refused) {
@@ -308,10 +312,10 @@ impl World {
             self.soon(self.setting.linger_ms, Event::Vanish { session: id });
             (Some(Hit::CommitVanishedLate), CommitOutcome::Unknown)
         } else if self.happens(odds.commit_landed) {
-            self.store.commit(id);
+            self.commit_in_store(id);
             (Some(Hit::CommitLandedUnanswered), CommitOutcome::Unknown)
         } else {
-            self.store.commit(id);
+            self.commit_in_store(id);
             (None, CommitOutcome::Committed)
         };
         self.say(|_| format!("flush {}: the server makes of the commit {hit:?}", name(flush)));
@@ -334,19 +338,19 @@ impl World {
         let Some(session) = self.store.session(id) else { return };
         let plan = Arc::clone(session.plan.as_ref().expect("only flushes commit late"));
         let incarnation = incarnation_of(plan.id);
-        let keys: Vec<Key> = plan.operations.iter().map(Key::of).collect();
+        let wishes: Vec<Wish> = plan.operations.iter().map(Wish::of).collect();
         let told_unknown = self.calls.iter().any(|call| {
             let verdict = call.answer.as_ref().and_then(|answer| answer.verdict.as_ref());
             call.incarnation == incarnation
                 && verdict == Some(&Verdict::Unknown)
-                && keys.contains(&call.key)
+                && wishes.contains(&call.wish)
         });
         if told_unknown {
             self.hits.count(Hit::LandedAfterUnknownWasAnswered);
         }
         self.hits.count(Hit::CommitLandedLate);
         self.say(|_| format!("flush {}: {id:?} lands late", name(plan.id)));
-        self.store.commit(id);
+        self.commit_in_store(id);
         self.wake();
     }
 

@@ -8,7 +8,7 @@ use hotrow::engine::{Action, Combiner, CommitOutcome, Execution, Failure, FlushI
 
 use super::{Event, Flight, Incarnation, Stage, World};
 use crate::hits::Hit;
-use crate::ledger::Key;
+use crate::ledger::Wish;
 use crate::plant::Plant;
 use crate::rule::{Rule, Violation};
 
@@ -146,15 +146,15 @@ impl World {
 
     fn count_plan(&mut self, incarnation: usize, plan: &Plan) {
         let skus = |plan: &Plan| -> Vec<Sku> {
-            plan.totals(|_| true).into_iter().map(|total| total.sku).collect()
+            plan.totals().into_iter().map(|total| total.sku).collect()
         };
         let mine = skus(plan);
         if plan.mode == Mode::Merged && mine.len() > 1 && plan.operations.len() > 1 {
             self.hits.count(Hit::MergedSeveralLanes);
         }
-        let mut keys: Vec<Key> = plan.operations.iter().map(Key::of).collect();
-        keys.sort();
-        if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+        let mut wishes: Vec<Wish> = plan.operations.iter().map(Wish::of).collect();
+        wishes.sort();
+        if wishes.windows(2).any(|pair| pair[0] == pair[1]) {
             self.hits.count(Hit::SameIdInOneFlush);
         }
         let overlaps = |flight: &Flight| {
@@ -224,11 +224,11 @@ impl World {
         if execution == Execution::Failed(Failure::Statement)
             && let [alone] = plan.operations.as_slice()
         {
-            self.refused_statements.insert((incarnation, Key::of(alone)));
+            self.refused_statements.insert((incarnation, Wish::of(alone)));
         }
         if execution == Execution::CommitUnknown {
-            let keys = plan.operations.iter().map(Key::of);
-            self.unanswered_commits.extend(keys.map(|key| (incarnation, key)));
+            let wishes = plan.operations.iter().map(Wish::of);
+            self.unanswered_commits.extend(wishes.map(|wish| (incarnation, wish)));
         }
         let hit = hit_of(&execution, &plan);
         combiner.executed(now_ms, flush, execution);
@@ -250,8 +250,8 @@ impl World {
             CommitOutcome::Unknown => Stage::Unanswered,
         };
         if outcome == CommitOutcome::Unknown {
-            let keys = flight.plan.operations.iter().map(Key::of);
-            self.unanswered_commits.extend(keys.map(|key| (incarnation, key)));
+            let wishes = flight.plan.operations.iter().map(Wish::of);
+            self.unanswered_commits.extend(wishes.map(|wish| (incarnation, wish)));
         }
         combiner.committed(now_ms, flush, outcome);
         match outcome {
@@ -313,7 +313,7 @@ impl World {
 fn wait_for_each_other(flight: &Flight, later: &Plan) -> bool {
     let unwritten = matches!(flight.stage, Stage::Preparing | Stage::Executing);
     let ids = || flight.plan.operations.iter().map(Operation::id);
-    let skus = |plan: &Plan| plan.totals(|_| true).into_iter().map(|total| total.sku);
+    let skus = |plan: &Plan| plan.totals().into_iter().map(|total| total.sku);
     unwritten
         && later.operations.iter().any(|operation| ids().any(|id| id == operation.id()))
         && skus(&flight.plan).any(|sku| skus(later).any(|other| other == sku))

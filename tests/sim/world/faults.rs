@@ -4,10 +4,11 @@ use rand::RngExt;
 
 use super::{Event, World};
 use crate::hits::Hit;
-use crate::ledger::Entry;
+use crate::ledger::ByHand;
 use crate::plant::Plant;
-use crate::setting::{Incidents, pick};
+use crate::setting::{Incidents, pick, some_terms};
 use crate::store::SessionId;
+use hotrow::domain::Sku;
 use hotrow::limits::AVAILABLE_MAX;
 
 impl World {
@@ -43,17 +44,35 @@ impl World {
         }
         let skus: Vec<_> = self.setting.opening.keys().cloned().collect();
         let sku = pick(&mut self.rng, &skus).clone();
-        let delta = *pick(&mut self.rng, &[0, 0, -3, -1, 2, 5]);
-        self.say(|_| format!("a DBA wants to lock {sku}, to change it by {delta}"));
-        let session = self.store.begin_by_hand(sku, delta);
+        let by_hand = self.imagine_by_hand(sku);
+        self.say(|_| format!("a DBA wants to lock a row: {by_hand:?}"));
+        let now = self.clock();
+        let session = self.store.begin_by_hand(by_hand, now);
         self.at(self.now_ms, Event::Step { session });
         self.soon(self.setting.lock_wait_ms * 2, Event::EndByHand { session });
+    }
+
+    fn imagine_by_hand(&mut self, sku: Sku) -> ByHand {
+        let mut by_hand = ByHand { sku, available: 0, held: 0, terms: None };
+        match self.rng.random_range(0..10) {
+            0..3 => by_hand.available = *pick(&mut self.rng, &[-3, -1, 2, 5]),
+            3..5 => {
+                let held = self.store.stock[&by_hand.sku].held;
+                by_hand.held = *pick(&mut self.rng, &[-held, -held, -1, 2]);
+            }
+            5..8 if self.setting.habits.new_terms => {
+                by_hand.terms = Some(some_terms(&mut self.rng, self.setting.peace_at_ms));
+            }
+            _ => {}
+        }
+        by_hand
     }
 
     pub(super) fn step_by_hand(&mut self, id: SessionId) {
         let session = self.store.session(id).expect("the caller saw it");
         let waits_before = session.waits;
-        if self.store.lock_by_hand(id) {
+        let now = self.clock();
+        if self.store.lock_by_hand(id, now) {
             self.hits.count(Hit::RowLockedByHand);
             self.say(|_| format!("{id:?} of the DBA has its lock"));
         } else {
@@ -63,11 +82,13 @@ impl World {
 
     pub(super) fn end_by_hand(&mut self, id: SessionId) {
         let Some(session) = self.store.session(id) else { return };
-        let in_bounds = |available: i64| (0..=AVAILABLE_MAX).contains(&available);
+        let in_bounds =
+            |(available, held): (i64, i64)| (0..=AVAILABLE_MAX).contains(&available) && held >= 0;
         if session.ready && self.store.would_leave(id).is_some_and(in_bounds) {
             self.say(|_| format!("{id:?} of the DBA commits"));
-            self.hits.count(Hit::StockChangedByHand);
-            self.store.commit(id);
+            self.hits.count(session.kind_by_hand());
+            let now = self.clock();
+            self.store.commit(id, now);
         } else {
             self.store.roll_back(id);
         }
@@ -79,7 +100,7 @@ impl World {
         self.hits.count(Hit::ServerCrash);
         self.server_up = false;
         if self.plant == Some(Plant::CommitNotDurable)
-            && matches!(self.store.log.last(), Some(Entry::Written { .. }))
+            && self.store.log.last().is_some_and(|entry| entry.written().is_some())
         {
             self.store.forget_newest();
         }
