@@ -273,9 +273,9 @@ impl<T> Combiner<T> {
                 .filter(|flight| !flight.is_executed())
                 .collect();
             if !before.is_empty() && before.iter().all(|flight| flight.can_be_followed()) {
-                let plans = before.iter().map(|flight| &*flight.plan);
+                let members = before.iter().flat_map(|flight| &flight.members);
                 let orders_max = self.policy.flush_orders_max;
-                let draft = draft_ahead(ix, plans, &mut self.lanes, &mut self.queue, orders_max);
+                let draft = draft_ahead(ix, members, &mut self.lanes, &mut self.queue, orders_max);
                 if draft.is_some() {
                     return draft;
                 }

@@ -1,16 +1,16 @@
 //! The thread on which the combiner and the flush connections live.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, TryRecvError};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::crew::{Crew, Done, Report};
 use super::tally::Tally;
-use super::ticket::Reply;
+use super::ticket::{Reply, deliver_all};
 use super::{Courier, LaneReport, LanesConfig, Message, Shared};
 use crate::domain::Verdict;
 use crate::engine::{Action, Combiner, FlushId, LaneState, Policy};
@@ -20,7 +20,7 @@ use crate::telemetry::metrics::ResolutionOutcome;
 
 /// How often the combiner looks at deadlines and retries while anything waits.
 const TICK: Duration = Duration::from_millis(50);
-/// How often it looks whether anybody still holds a handle while nothing waits.
+/// How often the gauges are set while nothing waits.
 const REST: Duration = Duration::from_secs(1);
 /// Messages read before flushes get their turn.
 const MESSAGES_PER_TURN_MAX: usize = 8_192;
@@ -31,12 +31,12 @@ pub(super) fn start(
     config: LanesConfig,
     first_flush: FlushId,
     shared: Arc<Shared>,
-    messages: Receiver<Message>,
     courier: Courier,
 ) -> std::io::Result<watch::Receiver<bool>> {
     let (ended, stopped) = watch::channel(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("hotrow-engine".to_owned()).spawn(move || {
+        let reader = Arc::clone(&shared);
         let work = std::panic::AssertUnwindSafe(|| {
             runtime.block_on(async {
                 let policy = Policy {
@@ -50,7 +50,7 @@ pub(super) fn start(
                     crew: Crew::start(&address, config.timing(), config.connections),
                     tally: Tally::new(shared.metrics.clone()),
                     shared,
-                    messages,
+                    messages: VecDeque::new(),
                     courier,
                     started: Instant::now(),
                     draining: false,
@@ -64,6 +64,7 @@ pub(super) fn start(
                  outcome is unknown, and the process ends: start it again"
             );
         }
+        reader.mailbox.close();
         // Nobody may be left to hear it.
         let _heard = ended.send(true);
     })?;
@@ -75,7 +76,8 @@ struct Engine {
     crew: Crew,
     tally: Tally,
     shared: Arc<Shared>,
-    messages: Receiver<Message>,
+    /// Taken out of the mailbox and not read yet.
+    messages: VecDeque<Message>,
     courier: Courier,
     started: Instant,
     draining: bool,
@@ -85,8 +87,6 @@ impl Engine {
     async fn run(mut self) {
         let mut next_tick = Instant::now() + TICK;
         loop {
-            // Before the queue is read, so that what comes in meanwhile rings again.
-            self.shared.bell.rung.swap(false, Ordering::AcqRel);
             let read = self.read_messages();
             while let Some(report) = self.crew.ready_report() {
                 self.take_report(report);
@@ -108,7 +108,7 @@ impl Engine {
             tokio::select! {
                 biased;
                 report = self.crew.report() => self.take_report(report),
-                () = self.shared.bell.notify.notified() => {}
+                () = self.shared.mailbox.rung() => {}
                 () = tokio::time::sleep_until(tick.into()) => {}
             }
         }
@@ -126,14 +126,14 @@ impl Engine {
         let now_ms = self.now_ms();
         let mut read = 0;
         while read < MESSAGES_PER_TURN_MAX {
-            let message = match self.messages.try_recv() {
-                Ok(message) => message,
-                Err(TryRecvError::Empty) => break,
-                // Every handle is gone: nothing can arrive, what is there runs on.
-                Err(TryRecvError::Disconnected) => {
-                    self.draining = true;
+            let Some(message) = self.messages.pop_front() else {
+                self.shared.mailbox.take(&mut self.messages);
+                if self.messages.is_empty() {
+                    // Every handle is gone: nothing can arrive, what is there runs on.
+                    self.draining |= self.shared.mailbox.is_orphaned();
                     break;
                 }
+                continue;
             };
             read += 1;
             match message {
@@ -179,6 +179,10 @@ impl Engine {
                 info!("the database can be used again");
             }
         }
+        if self.combiner.is_at_rest() && self.messages.is_empty() {
+            self.messages = VecDeque::new();
+            self.shared.mailbox.shrink();
+        }
         let metrics = &self.shared.metrics;
         metrics.process_depth(self.shared.admitted.load(Ordering::Acquire));
         metrics.lanes_active(self.combiner.lanes());
@@ -216,9 +220,7 @@ impl Engine {
         self.shared.admitted.fetch_sub(answers.len(), Ordering::AcqRel);
         if let Err(undelivered) = self.courier.send(answers) {
             // The callers' runtime is gone, and with it the courier; the tickets may not be.
-            for (reply, verdict) in undelivered.0 {
-                reply.deliver(verdict);
-            }
+            deliver_all(undelivered.0);
         }
     }
 }
