@@ -216,6 +216,12 @@ impl<T> Combiner<T> {
         while let Some(draft) = self.next_draft_ahead() {
             self.launch(draft);
         }
+        self.due_actions()
+    }
+
+    /// What is to be done now whether or not anything new is started.
+    #[must_use = "actions that are not carried out leave callers without an answer"]
+    pub fn due_actions(&mut self) -> Vec<Action<T>> {
         if !self.answers.is_empty() {
             self.actions.push(Action::Answer(std::mem::take(&mut self.answers)));
         }
