@@ -88,3 +88,58 @@ impl Mailbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::iter::repeat_with;
+
+    use super::*;
+
+    fn drains(count: usize) -> impl Iterator<Item = Message> {
+        repeat_with(|| Message::Drain).take(count)
+    }
+
+    fn is_rung(mailbox: &Mailbox) -> bool {
+        use std::future::Future;
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        std::pin::pin!(mailbox.rung()).poll(&mut context).is_ready()
+    }
+
+    #[test]
+    fn the_reader_is_woken_once_for_what_it_takes_at_once() {
+        let mailbox = Mailbox::default();
+        assert!(mailbox.post(drains(0)).is_ok());
+        assert!(!is_rung(&mailbox), "for nothing");
+        assert!(mailbox.post(drains(2)).is_ok());
+        assert!(is_rung(&mailbox));
+        assert!(mailbox.post(drains(1)).is_ok());
+        assert!(!is_rung(&mailbox), "again, before it has taken anything");
+        let mut read = VecDeque::new();
+        mailbox.take(&mut read);
+        assert_eq!(read.len(), 3);
+        assert!(mailbox.post(drains(1)).is_ok());
+        assert!(is_rung(&mailbox));
+    }
+
+    #[test]
+    fn without_a_reader_everything_comes_back() {
+        let mailbox = Mailbox::default();
+        assert!(mailbox.post(drains(3)).is_ok());
+        mailbox.close();
+        let refused = mailbox.post(drains(2)).err().map(Iterator::count);
+        assert_eq!(refused, Some(2));
+        let mut read = VecDeque::new();
+        mailbox.take(&mut read);
+        assert!(read.is_empty(), "what nobody had read is dropped with the reader");
+    }
+
+    #[test]
+    fn what_is_there_is_read_before_the_end_is_seen() {
+        let mailbox = Mailbox::default();
+        assert!(mailbox.post(drains(1)).is_ok());
+        mailbox.orphan();
+        assert!(!mailbox.is_orphaned());
+        mailbox.take(&mut VecDeque::new());
+        assert!(mailbox.is_orphaned());
+    }
+}
