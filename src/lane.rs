@@ -6,6 +6,7 @@
 
 mod crew;
 mod engine_thread;
+mod mailbox;
 mod tally;
 mod ticket;
 
@@ -13,8 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::{Sender, TrySendError};
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 pub use ticket::{BatchTicket, Ticket};
 
@@ -22,7 +22,8 @@ use crate::domain::{LimitKind, NotExecuted, Operation, Sku, Timestamp, Verdict};
 use crate::limits;
 use crate::store::mysql::{Address, FlushTiming, MigrateError, register_instance};
 use crate::telemetry::metrics::{Metrics, VerdictKind};
-use ticket::{Reply, batch_ticket, ticket};
+use mailbox::Mailbox;
+use ticket::{Reply, batch_ticket, deliver_all, ticket};
 
 /// The bounds of the lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,15 +71,24 @@ pub enum StartError {
 /// The handle through which operations are submitted. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Lanes {
-    shared: Arc<Shared>,
-    queue: Sender<Message>,
+    callers: Arc<Callers>,
     stopped: watch::Receiver<bool>,
+}
+
+/// All clones of a handle together: when the last is dropped, nothing can arrive any more.
+#[derive(Debug)]
+struct Callers(Arc<Shared>);
+
+impl Drop for Callers {
+    fn drop(&mut self) {
+        self.0.mailbox.orphan();
+    }
 }
 
 /// What callers and the engine thread both see.
 #[derive(Debug)]
 struct Shared {
-    bell: Bell,
+    mailbox: Mailbox,
     /// Operations accepted and not yet answered.
     admitted: AtomicUsize,
     process_depth_max: usize,
@@ -87,21 +97,6 @@ struct Shared {
     /// True when nobody reads the queue and every operation is answered on the spot.
     without_engine: bool,
     metrics: Metrics,
-}
-
-/// Wakes the engine thread, once however many ring it.
-#[derive(Debug, Default)]
-struct Bell {
-    rung: AtomicBool,
-    notify: Notify,
-}
-
-impl Bell {
-    fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel) {
-            self.notify.notify_one();
-        }
-    }
 }
 
 /// What the engine thread is told.
@@ -153,7 +148,7 @@ impl Lanes {
     ) -> Result<Self, StartError> {
         let first_flush = register_instance(&address).await?;
         let shared = Arc::new(Shared {
-            bell: Bell::default(),
+            mailbox: Mailbox::default(),
             admitted: AtomicUsize::new(0),
             process_depth_max: config.process_depth_max,
             draining: AtomicBool::new(false),
@@ -161,18 +156,10 @@ impl Lanes {
             without_engine: false,
             metrics,
         });
-        // Admission keeps operations below the bound; the rest is room for reports and the drain.
-        let (queue, messages) = crossbeam_channel::bounded(config.process_depth_max + 64);
         let courier = start_courier();
-        let stopped = engine_thread::start(
-            address,
-            config,
-            first_flush,
-            Arc::clone(&shared),
-            messages,
-            courier,
-        )?;
-        Ok(Self { shared, queue, stopped })
+        let stopped =
+            engine_thread::start(address, config, first_flush, Arc::clone(&shared), courier)?;
+        Ok(Self { callers: Arc::new(Callers(shared)), stopped })
     }
 
     /// Lanes with nothing behind them: every operation is answered as done, at once, and nothing is
@@ -180,7 +167,7 @@ impl Lanes {
     #[must_use]
     pub fn without_engine(metrics: Metrics) -> Self {
         let shared = Arc::new(Shared {
-            bell: Bell::default(),
+            mailbox: Mailbox::default(),
             admitted: AtomicUsize::new(0),
             process_depth_max: 0,
             draining: AtomicBool::new(false),
@@ -188,9 +175,8 @@ impl Lanes {
             without_engine: true,
             metrics,
         });
-        let (queue, _nobody) = crossbeam_channel::bounded(0);
         let (_ended, stopped) = watch::channel(true);
-        Self { shared, queue, stopped }
+        Self { callers: Arc::new(Callers(shared)), stopped }
     }
 
     /// Submits one operation. Never waits: at a limit the ticket already holds the refusal. Once
@@ -198,8 +184,7 @@ impl Lanes {
     #[must_use = "the verdict arrives through the ticket"]
     pub fn submit(&self, operation: Operation) -> Ticket {
         let (ticket, reply) = ticket();
-        self.enqueue(operation, reply);
-        self.shared.bell.ring();
+        self.shared().accept(std::iter::once((operation, reply)));
         ticket
     }
 
@@ -207,68 +192,39 @@ impl Lanes {
     #[must_use = "the verdicts arrive through the ticket"]
     pub fn submit_all(&self, operations: Vec<Operation>) -> BatchTicket {
         let (ticket, replies) = batch_ticket(operations.len());
-        for (operation, reply) in operations.into_iter().zip(replies) {
-            self.enqueue(operation, reply);
-        }
-        self.shared.bell.ring();
+        self.shared().accept(operations.into_iter().zip(replies));
         ticket
     }
 
-    fn enqueue(&self, operation: Operation, reply: Reply) {
-        let shared = &*self.shared;
-        if shared.draining.load(Ordering::Acquire) {
-            return shared.refuse(reply, NotExecuted::Draining);
-        }
-        if shared.without_engine {
-            let (at, status) = (Timestamp::from_micros(0), operation.status_when_done());
-            let expires_at = operation.expires_at(at);
-            return reply.deliver(Verdict::Done { at, replayed: false, status, expires_at });
-        }
-        let limit_value = shared.process_depth_max;
-        if shared.admitted.fetch_add(1, Ordering::AcqRel) >= limit_value {
-            shared.admitted.fetch_sub(1, Ordering::AcqRel);
-            let limit = LimitKind::Process;
-            return shared.refuse(reply, NotExecuted::Overloaded { limit, limit_value });
-        }
-        match self.queue.try_send(Message::Submit(operation, reply)) {
-            Ok(()) => {}
-            Err(TrySendError::Full(message) | TrySendError::Disconnected(message)) => {
-                shared.admitted.fetch_sub(1, Ordering::AcqRel);
-                if let Message::Submit(_, reply) = message {
-                    shared.refuse(reply, NotExecuted::Draining);
-                }
-            }
-        }
+    fn shared(&self) -> &Shared {
+        &self.callers.0
     }
 
     /// The busiest lanes, deepest first, at most `top`. Empty when the engine has stopped.
     pub async fn busiest(&self, top: usize) -> Vec<LaneReport> {
         let (answer, report) = oneshot::channel();
-        if self.queue.try_send(Message::Report { top, answer }).is_err() {
+        if self.shared().mailbox.post(std::iter::once(Message::Report { top, answer })).is_err() {
             return Vec::new();
         }
-        self.shared.bell.ring();
         report.await.unwrap_or_default()
     }
 
     /// How full the lanes are now.
     #[must_use]
     pub fn load(&self) -> Load {
+        let shared = self.shared();
         Load {
-            depth: self.shared.admitted.load(Ordering::Acquire),
-            draining: self.shared.draining.load(Ordering::Acquire),
-            database_down: self.shared.database_down.load(Ordering::Acquire),
+            depth: shared.admitted.load(Ordering::Acquire),
+            draining: shared.draining.load(Ordering::Acquire),
+            database_down: shared.database_down.load(Ordering::Acquire),
         }
     }
 
     /// Stops accepting, flushes what waits, and returns when everything accepted is answered.
     pub async fn drain(&self) {
-        self.shared.draining.store(true, Ordering::Release);
-        // Full of accepted operations: the engine sees the flag once it has read them.
-        while self.queue.try_send(Message::Drain).is_err_and(|error| error.is_full()) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        self.shared.bell.ring();
+        self.shared().draining.store(true, Ordering::Release);
+        // Without a reader there is nothing left to drain.
+        let _read = self.shared().mailbox.post(std::iter::once(Message::Drain));
         self.stopped().await;
     }
 
@@ -281,6 +237,43 @@ impl Lanes {
 }
 
 impl Shared {
+    /// Takes in as many of these as there is room for, in their order, and refuses the others.
+    fn accept(&self, mut incoming: impl ExactSizeIterator<Item = (Operation, Reply)>) {
+        if self.draining.load(Ordering::Acquire) {
+            return incoming.for_each(|(_, reply)| self.refuse(reply, NotExecuted::Draining));
+        }
+        if self.without_engine {
+            return incoming.for_each(|(operation, reply)| {
+                let (at, status) = (Timestamp::from_micros(0), operation.status_when_done());
+                reply.deliver(Verdict::Done { at, replayed: false, status });
+            });
+        }
+        let admitted = self.admit(incoming.len());
+        let messages = incoming.by_ref().take(admitted);
+        let messages = messages.map(|(operation, reply)| Message::Submit(operation, reply));
+        if let Err(unread) = self.mailbox.post(messages) {
+            self.admitted.fetch_sub(admitted, Ordering::AcqRel);
+            for message in unread {
+                if let Message::Submit(_, reply) = message {
+                    self.refuse(reply, NotExecuted::Draining);
+                }
+            }
+        }
+        let (limit, limit_value) = (LimitKind::Process, self.process_depth_max);
+        incoming.for_each(|(_, reply)| {
+            self.refuse(reply, NotExecuted::Overloaded { limit, limit_value });
+        });
+    }
+
+    /// Counts so many operations in, or as many as there is room for. Returns how many.
+    fn admit(&self, operations: usize) -> usize {
+        let room = |depth: usize| self.process_depth_max.saturating_sub(depth).min(operations);
+        let depth = self
+            .admitted
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |depth| Some(depth + room(depth)));
+        depth.map_or(0, room)
+    }
+
     fn refuse(&self, reply: Reply, reason: NotExecuted) {
         let verdict = Verdict::NotExecuted(reason);
         self.metrics.verdicts(VerdictKind::from(&verdict), 1);
@@ -295,9 +288,7 @@ fn start_courier() -> Courier {
     let (courier, mut bags) = tokio::sync::mpsc::unbounded_channel::<Vec<(Reply, Verdict)>>();
     tokio::spawn(async move {
         while let Some(bag) = bags.recv().await {
-            for (reply, verdict) in bag {
-                reply.deliver(verdict);
-            }
+            deliver_all(bag);
         }
     });
     courier

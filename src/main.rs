@@ -7,6 +7,10 @@ use hotrow::app::{self, AppError};
 use hotrow::config::{Config, Database, Settings};
 use hotrow::store::mysql::{inspect, migrate};
 use hotrow::telemetry::log_to_stderr;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Sells the last thousand of something to a million people through an ordinary MySQL.
 ///

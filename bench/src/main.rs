@@ -23,9 +23,13 @@ mod workload;
 use std::process::ExitCode;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 
 use crate::outcome::Outcome;
 use crate::settings::{Arguments, Command};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     match execute(Arguments::parse().command) {

@@ -216,6 +216,12 @@ impl<T> Combiner<T> {
         while let Some(draft) = self.next_draft_ahead() {
             self.launch(draft);
         }
+        self.due_actions()
+    }
+
+    /// What is to be done now whether or not anything new is started.
+    #[must_use = "actions that are not carried out leave callers without an answer"]
+    pub fn due_actions(&mut self) -> Vec<Action<T>> {
         if !self.answers.is_empty() {
             self.actions.push(Action::Answer(std::mem::take(&mut self.answers)));
         }
@@ -273,9 +279,9 @@ impl<T> Combiner<T> {
                 .filter(|flight| !flight.is_executed())
                 .collect();
             if !before.is_empty() && before.iter().all(|flight| flight.can_be_followed()) {
-                let plans = before.iter().map(|flight| &*flight.plan);
+                let members = before.iter().flat_map(|flight| &flight.members);
                 let orders_max = self.policy.flush_orders_max;
-                let draft = draft_ahead(ix, plans, &mut self.lanes, &mut self.queue, orders_max);
+                let draft = draft_ahead(ix, members, &mut self.lanes, &mut self.queue, orders_max);
                 if draft.is_some() {
                     return draft;
                 }

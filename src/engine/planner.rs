@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashSet;
 
 use super::lane::{Lane, LaneIx, Lanes};
-use super::plan::{Mode, Plan};
+use super::plan::Mode;
 use super::queue::{Member, Queue, Waiting};
-use crate::domain::{Operation, OrderId};
+use crate::domain::Operation;
 use crate::limits::{
     ATTEMPTS_BEFORE_ALONE, ATTEMPTS_BEFORE_APART, FLUSH_ROWS_MAX, LANE_TURN_ORDERS_MAX,
 };
@@ -79,21 +79,22 @@ pub(super) fn draft<T>(
 /// Takes a flush of orders from a lane whose flushes before it are not executed yet, if it is at least
 /// half full. It stops at whatever should not be written ahead: an order of several lanes, one that
 /// failed before, and an id of a flush before, which would wait for this one while this one waits for it.
-pub(super) fn draft_ahead<'p, T>(
+pub(super) fn draft_ahead<'p, T: 'p>(
     ix: LaneIx,
-    before: impl Iterator<Item = &'p Plan>,
+    before: impl Iterator<Item = &'p Member<T>>,
     lanes: &mut Lanes,
     queue: &mut Queue<T>,
     orders_max: usize,
 ) -> Option<Draft<T>> {
-    let known: FxHashSet<&OrderId> =
-        before.flat_map(|plan| &plan.operations).map(Operation::id).collect();
+    // By their hashes alone, since the ids are long gone from the caches: two ids of one hash cost a
+    // flush that is less full.
+    let known: FxHashSet<u64> = before.map(|member| member.id_hash).collect();
     let mut drafting = Drafting::new(lanes, queue, orders_max);
     let may_go = |waiting: &Waiting<T>| {
         let lanes = waiting.member.lanes.as_slice();
         lanes.len() == 1
             && drafting.company_of(waiting.member.attempts, lanes) == Company::Merged
-            && !known.contains(waiting.operation.id())
+            && !known.contains(&waiting.member.id_hash)
     };
     let heads = drafting.lanes.get(ix).queue.iter().take(orders_max);
     let count = heads.take_while(|&&slot| drafting.queue.get(slot).is_some_and(may_go)).count();

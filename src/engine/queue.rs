@@ -14,6 +14,8 @@ pub(super) struct Waiting<T> {
 #[derive(Debug)]
 pub(super) struct Member<T> {
     pub ticket: T,
+    /// Of its id: what differs here has another id.
+    pub id_hash: u64,
     pub arrival: Arrival,
     pub deadline_ms: u64,
     pub attempts: u32,

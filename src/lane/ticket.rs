@@ -16,9 +16,46 @@ use crate::domain::Verdict;
 /// The answers of one submission; done when none is missing.
 #[derive(Debug)]
 struct Board {
-    verdicts: Vec<Option<Verdict>>,
+    verdicts: Places,
     missing: usize,
     waker: Option<Waker>,
+}
+
+/// A place for each verdict. Most submissions have one, which then costs no list.
+#[derive(Debug)]
+enum Places {
+    One(Option<Verdict>),
+    Many(Vec<Option<Verdict>>),
+}
+
+impl Board {
+    fn new(len: usize) -> Self {
+        let verdicts = match len {
+            1 => Places::One(None),
+            _ => Places::Many(std::iter::repeat_with(|| None).take(len).collect()),
+        };
+        Self { verdicts, missing: len, waker: None }
+    }
+
+    fn put(&mut self, place: usize, verdict: Verdict) {
+        match &mut self.verdicts {
+            Places::One(only) => *only = Some(verdict),
+            Places::Many(verdicts) => verdicts[place] = Some(verdict),
+        }
+        self.missing -= 1;
+    }
+
+    /// Whom to wake, when that was the last one missing.
+    fn complete(&mut self) -> Option<Waker> {
+        if self.missing == 0 { self.waker.take() } else { None }
+    }
+
+    fn poll(&mut self, cx: &Context<'_>) -> bool {
+        if self.missing > 0 {
+            self.waker = Some(cx.waker().clone());
+        }
+        self.missing == 0
+    }
 }
 
 /// Where one verdict is to be put. Dropped without one, it says that the outcome is unknown, so that
@@ -39,9 +76,32 @@ impl Reply {
         let Some(board) = self.board.take() else { return };
         let waker = {
             let mut board = board.lock();
-            board.verdicts[self.place] = Some(verdict);
-            board.missing -= 1;
-            if board.missing == 0 { board.waker.take() } else { None }
+            board.put(self.place, verdict);
+            board.complete()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn is_on(&self, board: &Arc<Mutex<Board>>) -> bool {
+        self.board.as_ref().is_some_and(|own| Arc::ptr_eq(own, board))
+    }
+}
+
+/// Delivers many verdicts; those of one submission that stand side by side under one lock.
+pub(crate) fn deliver_all(answers: Vec<(Reply, Verdict)>) {
+    let mut answers = answers.into_iter().peekable();
+    while let Some((mut reply, verdict)) = answers.next() {
+        let Some(board) = reply.board.take() else { continue };
+        let waker = {
+            let mut open = board.lock();
+            open.put(reply.place, verdict);
+            while let Some((mut next, verdict)) = answers.next_if(|(next, _)| next.is_on(&board)) {
+                next.board = None;
+                open.put(next.place, verdict);
+            }
+            open.complete()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -57,52 +117,51 @@ impl Drop for Reply {
 
 /// The verdict of one submitted operation. Dropping it changes nothing: what was accepted runs on.
 #[derive(Debug)]
-pub struct Ticket(BatchTicket);
+pub struct Ticket(Arc<Mutex<Board>>);
 
 /// The verdicts of operations submitted together, in the order they were given.
 #[derive(Debug)]
-pub struct BatchTicket {
-    board: Arc<Mutex<Board>>,
-}
+pub struct BatchTicket(Arc<Mutex<Board>>);
 
 pub(crate) fn ticket() -> (Ticket, Reply) {
-    let (ticket, mut replies) = batch_ticket(1);
-    let reply = replies.next().expect("a batch of one has one reply");
-    (Ticket(ticket), reply)
+    let board = Arc::new(Mutex::new(Board::new(1)));
+    (Ticket(Arc::clone(&board)), Reply { board: Some(board), place: 0 })
 }
 
-pub(crate) fn batch_ticket(len: usize) -> (BatchTicket, impl Iterator<Item = Reply> + use<>) {
-    let board = Arc::new(Mutex::new(Board {
-        verdicts: std::iter::repeat_with(|| None).take(len).collect(),
-        missing: len,
-        waker: None,
-    }));
-    let replies = {
-        let board = Arc::clone(&board);
-        (0..len).map(move |place| Reply { board: Some(Arc::clone(&board)), place })
-    };
-    (BatchTicket { board }, replies)
+pub(crate) fn batch_ticket(
+    len: usize,
+) -> (BatchTicket, impl ExactSizeIterator<Item = Reply> + use<>) {
+    let board = Arc::new(Mutex::new(Board::new(len)));
+    let ticket = BatchTicket(Arc::clone(&board));
+    (ticket, (0..len).map(move |place| Reply { board: Some(Arc::clone(&board)), place }))
 }
 
 impl Future for BatchTicket {
     type Output = Vec<Verdict>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<Verdict>> {
-        let mut board = self.board.lock();
-        if board.missing == 0 {
-            return Poll::Ready(board.verdicts.drain(..).flatten().collect());
+        let mut board = self.0.lock();
+        if !board.poll(cx) {
+            return Poll::Pending;
         }
-        board.waker = Some(cx.waker().clone());
-        Poll::Pending
+        Poll::Ready(match &mut board.verdicts {
+            Places::One(only) => only.take().into_iter().collect(),
+            Places::Many(verdicts) => verdicts.drain(..).flatten().collect(),
+        })
     }
 }
 
 impl Future for Ticket {
     type Output = Verdict;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
-        Pin::new(&mut self.0)
-            .poll(cx)
-            .map(|mut verdicts| verdicts.pop().expect("a batch of one has one verdict"))
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Verdict> {
+        let mut board = self.0.lock();
+        if !board.poll(cx) {
+            return Poll::Pending;
+        }
+        Poll::Ready(match &mut board.verdicts {
+            Places::One(only) => only.take().expect("a ticket is asked once"),
+            Places::Many(_) => panic!("the board of a ticket has one place"),
+        })
     }
 }

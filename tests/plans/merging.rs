@@ -162,8 +162,10 @@ async fn ids_are_compared_byte_by_byte(flavor: Flavor) {
     );
     land(&mut connection, &plan).await;
     assert_eq!(scene.stock().await, ["SKU 18 2", "Sku 27 2", "sku 9 2"]);
+    let sessions = scene.sessions().await;
     let failed = connection.execute(&merged(2, vec![take("Order", &[("sku", 1)])])).await;
     assert_eq!(failed, Execution::Failed(Failure::Duplicate));
+    assert_eq!(scene.sessions().await, sessions, "a new session for each repeated order");
     land(&mut connection, &merged(3, vec![take("oRDER", &[("sku", 1)])])).await;
     let failed = connection.execute(&merged(4, vec![take("o-1", &[("sKU", 1)])])).await;
     assert_eq!(failed, Execution::Failed(Failure::Guard), "a SKU of another case is unknown");

@@ -5,16 +5,17 @@ use crate::source::Source;
 
 /// Every dependency, and the places that may know it. What is not here for `src/domain` and
 /// `src/engine` is not theirs: they are plain code.
-const DEPENDENCIES: [(&str, &[&str]); 23] = [
+const DEPENDENCIES: [(&str, &[&str]); 24] = [
     ("clap", &["src/main.rs", "src/config.rs"]),
-    ("crossbeam_channel", &["src/lane.rs", "src/lane/"]),
     ("form_urlencoded", &["src/http/"]),
     ("futures_util", &["src/store/mysql/"]),
     ("governor", &["src/http/access/"]),
     ("http_body_util", &["src/http/"]),
     ("hyper", &["src/http.rs", "src/http/"]),
     ("hyper_util", &["src/http/"]),
+    ("itoa", &["src/store/mysql/"]),
     ("jiff", &["src/http/wire/"]),
+    ("mimalloc", &["src/main.rs"]),
     ("parking_lot", &["src/http/events.rs", "src/lane.rs", "src/lane/", "src/store/mysql/"]),
     ("percent_encoding", &["src/http/"]),
     ("prometheus_client", &["src/telemetry/"]),

@@ -1,5 +1,9 @@
 //! How operations get into their lanes, and out again when they waited too long.
 
+use std::hash::BuildHasher;
+
+use rustc_hash::FxBuildHasher;
+
 use super::Combiner;
 use crate::domain::{LimitKind, NotExecuted, Operation, Verdict};
 use crate::engine::lane::LaneIx;
@@ -21,7 +25,9 @@ impl<T> Combiner<T> {
         let arrival = self.next_arrival;
         self.next_arrival.0 += 1;
         let deadline_ms = now_ms + self.policy.order_deadline_ms;
-        let member = Member { ticket, arrival, deadline_ms, attempts: 0, lanes };
+        // Now, while the id is at hand.
+        let id_hash = FxBuildHasher.hash_one(operation.id());
+        let member = Member { ticket, id_hash, arrival, deadline_ms, attempts: 0, lanes };
         self.enqueue(Waiting { operation, member });
     }
 

@@ -2,6 +2,7 @@
 //!
 //! The rule for every error and every silence: the connection is thrown away. A future that is
 //! dropped at its deadline takes its connection with it, so no answer can reach a later question.
+//! The one exception is a plan that did not go through for reasons of its own, see `give_up`.
 
 use std::time::Duration;
 
@@ -110,12 +111,13 @@ impl FlushConnection {
             Checked::Error(error) => {
                 let failure = failure_of(&error);
                 report(plan.id, failure, &error);
-                self.give_up(session).await;
+                self.give_up(session, failure).await;
                 Execution::Failed(failure)
             }
             Checked::Missed(missed) => {
-                self.give_up(session).await;
-                Execution::Failed(failure_of_missed(plan.id, missed, Failure::Guard))
+                let failure = failure_of_missed(plan.id, missed, Failure::Guard);
+                self.give_up(session, failure).await;
+                Execution::Failed(failure)
             }
         }
     }
@@ -169,7 +171,7 @@ impl FlushConnection {
             Ok((session, Err(error))) => {
                 let failure = failure_of(&error);
                 report(flush, failure, &error);
-                self.give_up(session).await;
+                self.give_up(session, failure).await;
                 Err(failure)
             }
             Err(_) => {
@@ -259,14 +261,26 @@ impl FlushConnection {
         }
     }
 
-    /// Leaves a session in which a statement failed: rolled back if the server still listens, and in
-    /// no case used again.
-    async fn give_up(&mut self, mut session: Session) {
+    /// Leaves a session in which a plan failed: rolled back if the server still listens, and not used
+    /// again, except after an id that is known or a stock that is too low.
+    ///
+    /// Of these two it is known where the session stands. The server ends a text of several statements
+    /// with the first error, so that error was its last word, and the answer to ROLLBACK, read in its own
+    /// place after it, says that the transaction is over. They are the daily work of a shop whose callers
+    /// send again, and a new session costs as much as a flush. After any other error the server may have
+    /// done something with the transaction, or be about to do something with the connection.
+    async fn give_up(&mut self, mut session: Session, failure: Failure) {
         let rolled_back = tokio::time::timeout(self.timing.connect, roll_back(&mut session)).await;
-        if matches!(rolled_back, Ok(Ok(()))) {
-            close(session.connection).await;
-        } else {
-            self.abandoned.add(session.id);
+        if !matches!(rolled_back, Ok(Ok(()))) {
+            return self.abandoned.add(session.id);
+        }
+        match failure {
+            Failure::Duplicate | Failure::Guard => self.session = Some(session),
+            Failure::LockWait
+            | Failure::Conflict
+            | Failure::Lost
+            | Failure::NotWritable
+            | Failure::Statement => close(session.connection).await,
         }
     }
 

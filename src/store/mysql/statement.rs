@@ -109,8 +109,8 @@ pub(super) fn write_id(script: &mut String, id: &str) {
 }
 
 /// Appends an integer.
-pub(super) fn write_int(script: &mut String, value: impl std::fmt::Display) {
-    write!(script, "{value}").expect("writing to a string cannot fail");
+pub(super) fn write_int(script: &mut String, value: impl itoa::Integer) {
+    script.push_str(itoa::Buffer::new().format(value));
 }
 
 /// Appends any text as a hexadecimal literal.
