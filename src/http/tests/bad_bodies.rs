@@ -131,9 +131,10 @@ fn bad_orders_are_refused_by_kind() {
             order_of(r#"[{"sku":"A","quantity":1000000},{"sku":"A","quantity":1}]"#),
             Invalid("lines"),
         ),
-        // Documented, and not executed by this version.
-        (order_with(r#""buyer":"b-1""#), Invalid("buyer")),
-        (order_with(r#""hold_seconds":60"#), Invalid("hold_seconds")),
+        (order_with(r#""buyer":"a b""#), Invalid("buyer")),
+        (order_with(r#""buyer":"""#), Invalid("buyer")),
+        (order_with(r#""hold_seconds":0"#), Invalid("hold_seconds")),
+        (order_with(r#""hold_seconds":86401"#), Invalid("hold_seconds")),
         (order_with(r#""hold_seconds":99999999999999999999"#), Invalid("hold_seconds")),
     ] {
         assert_bad(&body, orders::parse(body.as_bytes()), expected);
@@ -143,8 +144,8 @@ fn bad_orders_are_refused_by_kind() {
 
 #[test]
 fn bad_opening_stock_is_refused_by_kind() {
-    let parse = |body: &str| Ok(wire::parse::<StockBody>(body.as_bytes())?.into_available()?);
-    assert_eq!(parse(r#"{"available":0,"purchase_limit":null}"#).unwrap().units(), 0);
+    let parse = |body: &str| Ok(wire::parse::<StockBody>(body.as_bytes())?.into_stock()?);
+    assert_eq!(parse(r#"{"available":0,"purchase_limit":null}"#).unwrap().0.units(), 0);
     for (body, expected) in [
         ("{}", Malformed),
         ("[5]", Malformed),
@@ -154,9 +155,14 @@ fn bad_opening_stock_is_refused_by_kind() {
         (r#"{"available":-1}"#, Invalid("available")),
         (r#"{"available":1000000000000001}"#, Invalid("available")),
         (r#"{"available":99999999999999999999}"#, Invalid("available")),
-        (r#"{"available":5,"purchase_limit":2}"#, Invalid("purchase_limit")),
-        (r#"{"available":5,"sale_starts_at":"2026-11-27T00:00:00Z"}"#, Invalid("sale_starts_at")),
-        (r#"{"available":5,"sale_ends_at":"2026-11-27T00:00:00Z"}"#, Invalid("sale_ends_at")),
+        (r#"{"available":5,"purchase_limit":0}"#, Invalid("purchase_limit")),
+        (r#"{"available":5,"purchase_limit":1000000000001}"#, Invalid("purchase_limit")),
+        (r#"{"available":5,"sale_starts_at":"tomorrow"}"#, Invalid("sale_starts_at")),
+        (r#"{"available":5,"sale_ends_at":"1969-12-31T23:59:59Z"}"#, Invalid("sale_ends_at")),
+        (
+            r#"{"available":5,"sale_starts_at":"2026-11-27T09:00:00Z","sale_ends_at":"2026-11-27T09:00:00Z"}"#,
+            Invalid("sale_ends_at"),
+        ),
     ] {
         assert_bad(body, parse(body), expected);
     }
@@ -238,7 +244,7 @@ proptest! {
         let sku = Sku::new("A").unwrap();
         let refusals = [
             orders::parse(&body).err(),
-            wire::parse::<StockBody>(&body).and_then(|stock| Ok(stock.into_available()?)).err(),
+            wire::parse::<StockBody>(&body).and_then(|stock| Ok(stock.into_stock()?)).err(),
             wire::parse::<AdjustmentBody<'_>>(&body)
                 .and_then(|adjustment| Ok(adjustment.into_adjustment(sku)?))
                 .err(),

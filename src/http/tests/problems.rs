@@ -118,8 +118,9 @@ async fn a_quotas_wait_is_told_in_full() {
 fn every_verdict_has_its_answer() {
     let at = Timestamp::from_micros(5);
     let status = OrderStatus::Deducted;
-    let done = settle(&id(), "lines", Verdict::Done { at, replayed: true, status });
-    assert_eq!(done.unwrap(), Done { at, replayed: true, status });
+    let done =
+        settle(&id(), "lines", Verdict::Done { at, replayed: true, status, expires_at: None });
+    assert_eq!(done.unwrap(), Done { at, replayed: true, status, expires_at: None });
     let overloaded = NotExecuted::Overloaded { limit: LimitKind::Lane, limit_value: 1 };
     for (verdict, status) in [
         (Verdict::Refused(Refusal::UnknownSku(sku())), 404),
