@@ -3,7 +3,8 @@
 //!
 //! A request's way: `listener` accepts and counts, `connection` speaks the protocol and ends those
 //! who are silent, `state` finds the route and checks the caller, `orders`, `batch`, `stock` and
-//! `admin` do the work, `verdict` and `problem` say what came of it, `wire` spells it in JSON.
+//! `admin` do the work, `verdict` and `problem` say what came of it, `wire` spells it in JSON,
+//! `openapi` tells all of it to programs.
 //! A client that hangs up drops its handler and nothing else: what was submitted runs on.
 
 mod access;
@@ -13,6 +14,7 @@ mod batch;
 mod body;
 mod connection;
 mod listener;
+mod openapi;
 mod orders;
 mod problem;
 mod query;

@@ -24,6 +24,7 @@ mod crashes;
 mod hostile;
 mod limits;
 mod once;
+mod openapi;
 mod rig;
 mod selling;
 mod support;
