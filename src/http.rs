@@ -3,7 +3,8 @@
 //!
 //! A request's way: `listener` accepts and counts, `connection` speaks the protocol and ends those
 //! who are silent, `state` finds the route and checks the caller, `orders`, `batch`, `stock`, `changes`
-//! and `admin` do the work, `verdict` and `problem` say what came of it, `wire` spells it in JSON.
+//! and `admin` do the work, `verdict` and `problem` say what came of it, `wire` spells it in JSON,
+//! `openapi` tells all of it to programs.
 //! A client that hangs up drops its handler and nothing else: what was submitted runs on.
 
 mod access;
@@ -15,6 +16,7 @@ mod changes;
 mod connection;
 mod events;
 mod listener;
+mod openapi;
 mod orders;
 mod problem;
 mod query;

@@ -245,7 +245,8 @@ impl Shared {
         if self.without_engine {
             return incoming.for_each(|(operation, reply)| {
                 let (at, status) = (Timestamp::from_micros(0), operation.status_when_done());
-                reply.deliver(Verdict::Done { at, replayed: false, status });
+                let expires_at = operation.expires_at(at);
+                reply.deliver(Verdict::Done { at, replayed: false, status, expires_at });
             });
         }
         let admitted = self.admit(incoming.len());

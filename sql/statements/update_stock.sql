@@ -2,11 +2,13 @@
 -- the join, and FORCE INDEX keeps the server from scanning a table that is small or that it believes
 -- to be: stock rows are looked up, and locked, one by one by primary key. A SKU that is unknown, has
 -- too little, would pass the ceiling, or has terms of sale by which orders have to be decided one by one
--- is not matched, and the flush is rolled back.
--- rows: (sku, delta, held, need, room, held_need, on_terms): changes, least and most `available` and least
--- `held` at which they may be made, and whether the terms of sale matter
+-- is not matched, and the flush is rolled back. Neither is one whose holds end before the lock is had, which
+-- SYSDATE tells and NOW does not: a decision of another process may have counted them out meanwhile.
+-- rows: (sku, delta, held, need, room, held_need, on_terms, until): changes, least and most `available` and
+-- least `held` at which they may be made, whether the terms of sale matter, and the first end of a hold that is
+-- confirmed, in microseconds since 1970
 UPDATE (
-    WITH planned (sku, delta, held, need, room, held_need, on_terms) AS (VALUES {rows})
+    WITH planned (sku, delta, held, need, room, held_need, on_terms, until) AS (VALUES {rows})
     SELECT * FROM planned
 ) AS planned
 STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
@@ -21,4 +23,8 @@ WHERE stock.available >= planned.need AND stock.available <= planned.room
         OR stock.purchase_limit IS NULL
         AND (stock.sale_starts_at IS NULL OR stock.sale_starts_at <= NOW(6))
         AND (stock.sale_ends_at IS NULL OR stock.sale_ends_at > NOW(6))
+    )
+    AND (
+        planned.until IS NULL
+        OR planned.until > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6))
     )

@@ -12,3 +12,4 @@ WHERE sku = {sku} AND available >= {need} AND available <= {room} AND held >= {h
         AND (sale_starts_at IS NULL OR sale_starts_at <= NOW(6))
         AND (sale_ends_at IS NULL OR sale_ends_at > NOW(6))
     )
+    AND ({until} IS NULL OR {until} > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6)))

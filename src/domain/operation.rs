@@ -2,7 +2,8 @@
 
 use super::movement::{RESTOCK, TAKE_DEDUCT, TAKE_HOLD, WRITE_OFF};
 use super::{
-    Adjustment, Buyer, Order, OrderId, OrderStatus, Postings, Settlement, Sku, Step, Timestamp,
+    Adjustment, Buyer, Goal, Order, OrderId, OrderStatus, Postings, Settlement, Sku, Step,
+    Timestamp,
 };
 
 /// Something to execute once, all of it or nothing.
@@ -65,6 +66,17 @@ impl Operation {
             Self::Take(order) => order.hold().map(|hold| recorded_at.after(hold)),
             Self::Settle(settlement) => settlement.expires_at(),
             Self::Adjust(_) => None,
+        }
+    }
+
+    /// Before this time it has to be executed as planned: the end of the hold that it confirms.
+    #[must_use]
+    pub fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Settle(settlement) if settlement.goal() == Goal::Confirm => {
+                settlement.expires_at().filter(|_| self.first_step() == Step::Settle)
+            }
+            Self::Settle(_) | Self::Take(_) | Self::Adjust(_) => None,
         }
     }
 

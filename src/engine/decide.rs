@@ -262,7 +262,7 @@ impl<'p> Desk<'p> {
             change.held = change.held.max(-stock.held);
             stock.available += change.delta;
             stock.held += change.held;
-            self.totals.add(change, false);
+            self.totals.add(change, false, None);
         }
         Provisional::Accepted { postings, status, hold_end }
     }

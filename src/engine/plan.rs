@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::domain::{Change, Operation, Sku, Step};
+use crate::domain::{Change, Operation, Sku, Step, Timestamp};
 
 /// Names a flush in the ledger. Unique over all instances and restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,6 +37,8 @@ pub struct SkuTotal {
     pub held_need: i64,
     /// True when it may be made only of a SKU that is on sale and has no purchase limit.
     pub on_terms: bool,
+    /// Before this time it has to be made: the first end of the holds that it confirms.
+    pub until: Option<Timestamp>,
     /// Operations that change it.
     pub orders: u32,
 }
@@ -49,7 +51,7 @@ pub(super) struct Totals<'p> {
 }
 
 impl<'p> Totals<'p> {
-    pub(super) fn add(&mut self, change: Change<'p>, on_terms: bool) {
+    pub(super) fn add(&mut self, change: Change<'p>, on_terms: bool, until: Option<Timestamp>) {
         // A hot lane's operations stand side by side: look at the newest total first.
         let place = match self.totals.last() {
             Some(last) if last.sku == *change.sku => self.totals.len() - 1,
@@ -62,6 +64,7 @@ impl<'p> Totals<'p> {
                     rise: 0,
                     held_need: 0,
                     on_terms: false,
+                    until: None,
                     orders: 0,
                 });
                 self.totals.len() - 1
@@ -74,6 +77,7 @@ impl<'p> Totals<'p> {
         total.rise = total.rise.max(total.delta);
         total.held_need = total.held_need.max(-total.held);
         total.on_terms |= on_terms;
+        total.until = [total.until, until].into_iter().flatten().min();
         total.orders += 1;
     }
 
@@ -116,8 +120,9 @@ impl Plan {
                 .postings()
                 .iter()
                 .any(|posting| matches!(posting.step, Step::Take | Step::Retake));
+            let until = operation.until();
             for change in operation.changes() {
-                totals.add(change, on_terms);
+                totals.add(change, on_terms, until);
             }
         }
         totals.sorted()
@@ -165,6 +170,7 @@ mod tests {
             rise: 15,
             held_need: 0,
             on_terms: true,
+            until: None,
             orders: 3,
         };
         assert_eq!(plan.totals(), [a]);

@@ -8,9 +8,9 @@ use hyper::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
 
 use super::answer::{self, Answer, Outcome};
 use super::problem::Problem;
-use super::query;
 use super::state::State;
-use super::wire::{self, LaneAnswer, ReadinessAnswer};
+use super::wire::{self, HealthAnswer, LaneAnswer, ReadinessAnswer};
+use super::{openapi, query};
 use crate::limits::READINESS_MS;
 use crate::store::Readiness;
 
@@ -31,9 +31,14 @@ pub(super) fn live_page() -> Answer {
     answer
 }
 
+/// `GET /openapi.json`
+pub(super) fn document() -> Answer {
+    answer::bytes(StatusCode::OK, answer::JSON, openapi::document())
+}
+
 /// `GET /healthz`: the process is alive; says nothing about the database.
 pub(super) fn health() -> Answer {
-    answer::json(StatusCode::OK, br#"{"status":"ok"}"#.to_vec())
+    answer::json(StatusCode::OK, wire::render(&HealthAnswer { status: "ok" }))
 }
 
 /// `GET /metrics`

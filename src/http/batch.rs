@@ -55,7 +55,7 @@ pub(super) async fn take(state: &State, caller: Caller, upload: Upload<'_>) -> O
 }
 
 /// The lines that are not blank.
-fn split_lines(text: &[u8]) -> Result<Vec<&[u8]>, Problem> {
+pub(super) fn split_lines(text: &[u8]) -> Result<Vec<&[u8]>, Problem> {
     let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
     let members: Vec<&[u8]> = lines.take(BATCH_ORDERS_MAX + 1).collect();
     if members.len() > BATCH_ORDERS_MAX {

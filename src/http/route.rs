@@ -34,6 +34,22 @@ pub(super) enum OrdersRoute<'a> {
     ReadChanges,
 }
 
+impl OrdersRoute<'static> {
+    /// Each call once, with the identifiers of the examples in `/openapi.json`.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Take,
+        Self::TakeBatch,
+        Self::ReadOrder("o-1"),
+        Self::Confirm("o-2"),
+        Self::Cancel("o-1"),
+        Self::ListStock,
+        Self::ReadStock("ticket"),
+        Self::OpenStock("ticket"),
+        Self::Adjust("ticket"),
+        Self::ReadChanges,
+    ];
+}
+
 impl<'a> OrdersRoute<'a> {
     /// # Errors
     /// [`Problem::NotFound`] and [`Problem::MethodNotAllowed`].
@@ -97,9 +113,15 @@ pub(super) enum AdminRoute {
     Metrics,
     /// `GET /v1/lanes`
     Lanes,
+    /// `GET /openapi.json`
+    Document,
 }
 
 impl AdminRoute {
+    /// Each call once.
+    pub(super) const ALL: [Self; 6] =
+        [Self::LivePage, Self::Health, Self::Readiness, Self::Metrics, Self::Lanes, Self::Document];
+
     /// # Errors
     /// [`Problem::NotFound`] and [`Problem::MethodNotAllowed`].
     pub(super) fn of(method: &Method, path: &str) -> Result<Self, Problem> {
@@ -109,15 +131,16 @@ impl AdminRoute {
             "/readyz" => Self::Readiness,
             "/metrics" => Self::Metrics,
             "/v1/lanes" => Self::Lanes,
+            "/openapi.json" => Self::Document,
             _ => return Err(Problem::NotFound),
         };
         if *method == Method::GET { Ok(route) } else { Err(Problem::MethodNotAllowed("GET")) }
     }
 
-    /// The role that the call needs; probes and the empty live page need none.
+    /// The role that the call needs; probes, the empty live page and the contract need none.
     pub(super) fn role(self) -> Option<Role> {
         match self {
-            Self::LivePage | Self::Health | Self::Readiness => None,
+            Self::LivePage | Self::Health | Self::Readiness | Self::Document => None,
             Self::Metrics | Self::Lanes => Some(Role::Admin),
         }
     }
@@ -213,7 +236,7 @@ mod tests {
             let refused = OrdersRoute::of(&Method::GET, path);
             assert!(matches!(refused, Err(Problem::NotFound)), "{path}: {refused:?}");
         }
-        for path in ["/openapi.json", "/v1/lanes/", "/v1/orders", "/healthz/"] {
+        for path in ["/openapi", "/v1/lanes/", "/v1/orders", "/healthz/"] {
             let refused = AdminRoute::of(&Method::GET, path);
             assert!(matches!(refused, Err(Problem::NotFound)), "{path}: {refused:?}");
         }

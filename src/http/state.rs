@@ -129,6 +129,7 @@ impl State {
             AdminRoute::Readiness => admin::readiness(self).await,
             AdminRoute::Metrics => Ok(admin::metrics(self)),
             AdminRoute::Lanes => admin::lanes(self, request.uri().query()).await,
+            AdminRoute::Document => Ok(admin::document()),
         }
     }
 

@@ -2,4 +2,5 @@
 
 mod bad_bodies;
 mod connections;
+mod openapi;
 mod problems;

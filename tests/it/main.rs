@@ -26,6 +26,7 @@ mod holds;
 mod hostile;
 mod limits;
 mod once;
+mod openapi;
 mod rig;
 mod selling;
 mod support;

@@ -140,7 +140,11 @@ fn assert_same(engine: &Verdict, model: &Verdict, stock: &BTreeMap<Sku, Row>) {
 /// For each SKU what the operations do to `available` and `held`, one after the other.
 type Moves = BTreeMap<Sku, Vec<(i64, i64)>>;
 
-fn summed(moves: Moves, on_terms: impl Fn(&Sku) -> bool) -> Vec<SkuTotal> {
+fn summed(
+    moves: Moves,
+    on_terms: impl Fn(&Sku) -> bool,
+    until: impl Fn(&Sku) -> Option<Timestamp>,
+) -> Vec<SkuTotal> {
     let total = |(sku, moves): (Sku, Vec<(i64, i64)>)| {
         let sums = |pick: fn(&(i64, i64)) -> i64| -> Vec<i64> {
             (0..=moves.len()).map(|count| moves[..count].iter().map(pick).sum()).collect()
@@ -154,6 +158,7 @@ fn summed(moves: Moves, on_terms: impl Fn(&Sku) -> bool) -> Vec<SkuTotal> {
             rise: *available.iter().max().expect("the start is there"),
             held_need: lowest(&held),
             on_terms: on_terms(&sku),
+            until: until(&sku),
             orders: u32::try_from(moves.len()).expect("few operations"),
             sku,
         }
@@ -214,7 +219,7 @@ proptest! {
             }
         }
         prop_assert_eq!(decision.writes(), !moves.is_empty());
-        prop_assert_eq!(&decision.totals, &summed(moves, |_| false));
+        prop_assert_eq!(&decision.totals, &summed(moves, |_| false, |_| None));
         // What is accepted fits as a whole, so that it can be written with one guarded update.
         prop_assert!(passes_guard(&decision.totals, &stock));
         let now = Timestamp::from_micros(NOW_MICROS);
@@ -305,7 +310,18 @@ proptest! {
                 moves.entry(sku).or_default().push(sum);
             }
         }
-        prop_assert_eq!(plan.totals(), summed(moves, |sku| takers.contains(sku)));
+        let until = |sku: &Sku| {
+            let confirmed = plan.operations.iter().filter(|operation| {
+                planned_steps(operation) == [(Step::Settle, Kind::Confirm)]
+                    && lines_of(operation).iter().any(|(line, _)| line == sku)
+            });
+            let end = |operation: &Operation| match operation {
+                Operation::Settle(settlement) => settlement.expires_at(),
+                Operation::Take(_) | Operation::Adjust(_) => None,
+            };
+            confirmed.filter_map(end).min()
+        };
+        prop_assert_eq!(plan.totals(), summed(moves, |sku| takers.contains(sku), until));
         prop_assert_eq!(plan.rows(), rows);
     }
 }

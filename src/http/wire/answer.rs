@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use super::form::{Durability, FullQueue, Identifier, OrderState, Quantity, Source, Time};
 use crate::domain::{
     Adjustment, Buyer, Line, Order, OrderStatus, SaleWindow, Shortfall, Sku, Timestamp,
 };
@@ -11,19 +13,37 @@ use crate::lane::LaneReport;
 use crate::store::{Change, StockRecord};
 
 /// An order, alone or as the success of a batch member, which carries its status code along.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(in crate::http) struct OrderAnswer<'a> {
+    #[schemars(with = "Identifier")]
     order_id: &'a str,
+    /// In the answer to a batch: the status that the order would have had alone.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u16")]
     http_status: Option<u16>,
+    #[schemars(with = "OrderState")]
     status: &'static str,
+    /// One for each SKU, in the order of the SKUs.
     #[serde(serialize_with = "lines")]
+    #[schemars(with = "Vec<LineAnswer<'_>>")]
     lines: &'a [Line],
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Identifier")]
     buyer: Option<&'a str>,
     created_at: Rfc3339,
+    /// The end of the hold, while it matters: of an order that is held or has expired.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Rfc3339")]
     expires_at: Option<Rfc3339>,
+}
+
+/// One line of an order.
+#[derive(Serialize, JsonSchema)]
+struct LineAnswer<'a> {
+    #[schemars(with = "Identifier")]
+    sku: &'a str,
+    #[schemars(with = "Quantity")]
+    quantity: i64,
 }
 
 impl<'a> OrderAnswer<'a> {
@@ -63,11 +83,6 @@ fn status_name(status: OrderStatus) -> &'static str {
 }
 
 fn lines<S: Serializer>(lines: &[Line], serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct LineAnswer<'a> {
-        sku: &'a str,
-        quantity: i64,
-    }
     serializer.collect_seq(
         lines
             .iter()
@@ -76,12 +91,16 @@ fn lines<S: Serializer>(lines: &[Line], serializer: S) -> Result<S::Ok, S::Error
 }
 
 /// An adjustment that is done.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(in crate::http) struct AdjustmentAnswer<'a> {
+    #[schemars(with = "Identifier")]
     adjustment_id: &'a str,
+    #[schemars(with = "Identifier")]
     sku: &'a str,
+    /// Units.
     delta: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "&str")]
     reason: Option<&'a str>,
     created_at: Rfc3339,
 }
@@ -99,13 +118,19 @@ impl<'a> AdjustmentAnswer<'a> {
 }
 
 /// The stock of one SKU.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(in crate::http) struct StockAnswer<'a> {
+    #[schemars(with = "Identifier")]
     sku: &'a str,
+    /// Units that can be taken.
     available: i64,
+    /// Units that are held.
     held: i64,
+    /// How many flushes have changed it.
     version: u64,
+    #[schemars(with = "Source")]
     source: &'static str,
+    /// When it was read.
     as_of: Rfc3339,
 }
 
@@ -123,13 +148,19 @@ impl<'a> From<&'a StockRecord> for StockAnswer<'a> {
 }
 
 /// One change of the feed.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(in crate::http) struct ChangeAnswer<'a> {
+    /// Where it stands; send it as `after` to go on behind it.
     cursor: String,
+    #[schemars(with = "Identifier")]
     sku: &'a str,
+    /// Counts the changes of this SKU, without gaps.
     version: u64,
+    /// Units that could be taken after it.
     available: i64,
+    /// By how many units `available` changed.
     delta: i64,
+    /// How many operations were merged into it.
     orders: u64,
 }
 
@@ -147,12 +178,17 @@ impl<'a> From<&'a Change> for ChangeAnswer<'a> {
 }
 
 /// One lane.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(in crate::http) struct LaneAnswer<'a> {
+    #[schemars(with = "Identifier")]
     sku: &'a str,
+    /// Orders that wait.
     depth: usize,
+    /// Flushes in the air.
     in_flight: usize,
+    /// Mean orders of a flush since the lane last began to have traffic.
     merged_per_flush: f64,
+    /// Stock after the newest flush that told it, in units.
     last_available: Option<i64>,
 }
 
@@ -168,49 +204,104 @@ impl<'a> From<&'a LaneReport> for LaneAnswer<'a> {
     }
 }
 
+/// The process is alive.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::http) struct HealthAnswer {
+    /// `ok`.
+    pub(in crate::http) status: &'static str,
+}
+
 /// Whether orders can be taken; what could not be read is left out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::http) struct ReadinessAnswer {
     pub(in crate::http) ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Durability")]
     pub(in crate::http) durability: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub(in crate::http) server_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool")]
     pub(in crate::http) writable: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "bool")]
     pub(in crate::http) migrations_current: Option<bool>,
     pub(in crate::http) draining: bool,
+    /// The server's settings that the durability was read from.
     pub(in crate::http) settings: BTreeMap<String, String>,
+    /// Why orders cannot be taken.
     pub(in crate::http) reasons: Vec<&'static str>,
 }
 
-/// RFC 9457. A type of our own rather than the crate `problem_details`: that one holds title and
-/// detail as owned strings and the type as a parsed URI, some 300 bytes and three allocations for
-/// an answer that a sold-out lane gives as often as a success.
-#[derive(Serialize)]
+// A type of our own rather than the crate `problem_details`: that one holds title and detail as owned
+// strings and the type as a parsed URI, some 300 bytes and three allocations for an answer that a
+// sold-out lane gives as often as a success.
+/// A problem as in RFC 9457.
+#[derive(Serialize, JsonSchema)]
 pub(in crate::http) struct ProblemBody<'a> {
+    /// What to program against.
     pub(in crate::http) r#type: &'static str,
     pub(in crate::http) title: &'static str,
+    /// The HTTP status.
     pub(in crate::http) status: u16,
+    /// What happened here and what to do next, for people.
     pub(in crate::http) detail: &'a str,
     #[serde(flatten)]
     pub(in crate::http) members: ProblemMembers<'a>,
 }
 
 /// The members that a problem has of its own.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(in crate::http) enum ProblemMembers<'a> {
     None {},
-    Field { field: &'a str },
-    Sku { sku: &'a str },
-    OrderId { order_id: &'a str },
-    Shortfalls { order_id: &'a str, lines: Vec<ShortLine<'a>> },
-    PurchaseLimit { order_id: &'a str, sku: &'a str, limit: i64, already: i64 },
-    SaleWindow { sku: &'a str, sale_starts_at: Option<Rfc3339>, sale_ends_at: Option<Rfc3339> },
-    OrderStatus { order_status: &'static str },
-    Limit { limit: &'static str, limit_value: usize },
+    Field {
+        /// The member, or the parameter, such as `lines[0].quantity`.
+        field: &'a str,
+    },
+    Sku {
+        #[schemars(with = "Identifier")]
+        sku: &'a str,
+    },
+    OrderId {
+        #[schemars(with = "Identifier")]
+        order_id: &'a str,
+    },
+    Shortfalls {
+        #[schemars(with = "Identifier")]
+        order_id: &'a str,
+        /// The lines that fell short, as the decision saw them.
+        lines: Vec<ShortLine<'a>>,
+    },
+    PurchaseLimit {
+        #[schemars(with = "Identifier")]
+        order_id: &'a str,
+        #[schemars(with = "Identifier")]
+        sku: &'a str,
+        /// Units that one buyer may have.
+        limit: i64,
+        /// Units that this buyer has.
+        already: i64,
+    },
+    SaleWindow {
+        #[schemars(with = "Identifier")]
+        sku: &'a str,
+        /// Null: no earliest time.
+        sale_starts_at: Option<Rfc3339>,
+        /// Null: no latest time.
+        sale_ends_at: Option<Rfc3339>,
+    },
+    OrderStatus {
+        #[schemars(with = "OrderState")]
+        order_status: &'static str,
+    },
+    Limit {
+        #[schemars(with = "FullQueue")]
+        limit: &'static str,
+        /// Its bound, in orders; of batches, in requests.
+        limit_value: usize,
+    },
     Readiness(&'a ReadinessAnswer),
 }
 
@@ -245,10 +336,13 @@ impl<'a> ProblemMembers<'a> {
 }
 
 /// One line that fell short.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(in crate::http) struct ShortLine<'a> {
+    #[schemars(with = "Identifier")]
     sku: &'a str,
+    /// Units.
     requested: i64,
+    /// Units.
     available: i64,
 }
 
@@ -259,9 +353,11 @@ impl<'a> From<&'a Shortfall> for ShortLine<'a> {
 }
 
 /// A batch member that got no success.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(in crate::http) struct MemberProblem<'a> {
+    /// The member's, when there was a text; not necessarily an identifier.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "&str")]
     order_id: Option<&'a str>,
     http_status: u16,
     #[serde(flatten)]
@@ -277,7 +373,9 @@ impl<'a> MemberProblem<'a> {
 }
 
 /// A time as RFC 3339 in UTC with microseconds.
-pub(in crate::http) struct Rfc3339(Timestamp);
+#[derive(JsonSchema)]
+#[schemars(transparent)]
+pub(in crate::http) struct Rfc3339(#[schemars(with = "Time")] Timestamp);
 
 impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,32 +5,47 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::form::{
+    Difference, HoldTime, Identifier, LimitOfPurchase, Quantity as Units, ReasonText, Stock, Time,
+};
 use super::json::{Object, Whole};
 use crate::domain::{
     Adjustment, Available, Buyer, Delta, HoldSeconds, InvalidValue, Line, Order, OrderId,
     PurchaseLimit, Quantity, Reason, SaleWindow, Sku, Terms, Timestamp,
 };
+use crate::limits::LINES_MAX;
 
 /// `POST /v1/orders`, and one member of a batch.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct OrderBody<'a> {
     #[serde(borrow)]
+    #[schemars(with = "Identifier")]
     order_id: Cow<'a, str>,
+    /// Lines of the same SKU are summed.
     #[serde(borrow)]
+    #[schemars(with = "Vec<LineBody<'_>>", length(min = 1, max = LINES_MAX))]
     lines: Vec<Object<LineBody<'a>>>,
+    /// Needed for a SKU with a purchase limit.
     #[serde(borrow)]
+    #[schemars(with = "Option<Identifier>")]
     buyer: Option<Cow<'a, str>>,
+    /// With it the stock is held, not deducted, until the order is confirmed, cancelled or expires.
+    #[schemars(with = "Option<HoldTime>")]
     hold_seconds: Option<Whole>,
 }
 
-#[derive(Deserialize)]
+/// One line of an order.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct LineBody<'a> {
     #[serde(borrow)]
+    #[schemars(with = "Identifier")]
     sku: Cow<'a, str>,
+    #[schemars(with = "Units")]
     quantity: Whole,
 }
 
@@ -70,12 +85,19 @@ pub(in crate::http) fn order_id_if_readable(json: &[u8]) -> Option<String> {
 }
 
 /// `PUT /v1/stock/{sku}`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct StockBody {
+    /// The opening stock; afterwards it is changed by adjustments.
+    #[schemars(with = "Stock")]
     available: Whole,
+    #[schemars(with = "Option<LimitOfPurchase>")]
     purchase_limit: Option<Whole>,
+    /// Orders are refused before.
+    #[schemars(with = "Option<Time>")]
     sale_starts_at: Option<String>,
+    /// Orders are refused from then on; after the start.
+    #[schemars(with = "Option<Time>")]
     sale_ends_at: Option<String>,
 }
 
@@ -109,12 +131,15 @@ fn time(field: &str, text: &str) -> Result<Timestamp, InvalidValue> {
 }
 
 /// `POST /v1/stock/{sku}/adjustments`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct AdjustmentBody<'a> {
     #[serde(borrow)]
+    #[schemars(with = "Identifier")]
     adjustment_id: Cow<'a, str>,
+    #[schemars(with = "Difference")]
     delta: Whole,
+    #[schemars(with = "Option<ReasonText>")]
     reason: Option<String>,
 }
 
@@ -132,6 +157,6 @@ impl AdjustmentBody<'_> {
 }
 
 /// The body of a call that takes none: nothing, or an object without members.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct EmptyBody {}

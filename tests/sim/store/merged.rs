@@ -11,13 +11,14 @@ use super::{Change, SessionId, Store};
 use crate::plant::Plant;
 
 impl Store {
-    pub(super) fn guarded_update(&mut self, id: SessionId) -> Progress {
+    pub(super) fn guarded_update(&mut self, id: SessionId, locked_at: Timestamp) -> Progress {
         let session = &self.sessions[&id];
         let plan = Arc::clone(session.plan.as_ref().expect("only flushes update"));
         let mut totals = plan.totals();
         totals.retain(|total| !session.skipped.contains(&total.sku));
         let now = session.updating_since.expect("its rows are locked");
-        let fits = totals.iter().all(|total| self.passes(total, now));
+        let fits =
+            totals.iter().all(|total| self.passes(total, now) && self.is_in_time(total, locked_at));
         if session.missed || !fits {
             if self.plant == Some(Plant::NeighbourRefuses) {
                 let execution = self.refuse_all(&plan);
@@ -44,6 +45,12 @@ impl Store {
             && (!total.on_terms
                 || !needs_decision(stock.terms, now)
                 || self.plant == Some(Plant::NoTerms))
+    }
+
+    /// The part of it that goes by the clock once the lock is had.
+    fn is_in_time(&self, total: &SkuTotal, locked_at: Timestamp) -> bool {
+        total.until.is_none_or(|until| until > locked_at)
+            || self.plant == Some(Plant::ConfirmWithoutClock)
     }
 
     fn left(&self, total: &SkuTotal, now: Timestamp) -> SkuLeft {

@@ -151,7 +151,7 @@ impl Store {
                     Taking::HeldByOther => self.block(id, Todo::LockStock(sku)),
                 }
             }
-            Todo::GuardedUpdate => self.guarded_update(id),
+            Todo::GuardedUpdate => self.guarded_update(id, now),
             Todo::Decide => {
                 self.decide(id);
                 Progress::More

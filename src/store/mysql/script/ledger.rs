@@ -230,7 +230,11 @@ pub(super) fn add_hold_deadlines(script: &mut Script, flavor: Flavor, posted: &[
     });
 }
 
-fn write_or_null<T>(script: &mut String, value: Option<T>, write: impl FnOnce(&mut String, T)) {
+pub(super) fn write_or_null<T>(
+    script: &mut String,
+    value: Option<T>,
+    write: impl FnOnce(&mut String, T),
+) {
     match value {
         Some(value) => write(script, value),
         None => script.push_str("NULL"),

@@ -1,6 +1,6 @@
 //! The statements that need the stock rows, and what the flush reads back.
 
-use super::ledger::{Posted, step_name};
+use super::ledger::{Posted, step_name, write_or_null};
 use crate::engine::SkuTotal;
 use crate::limits::AVAILABLE_MAX;
 use crate::store::mysql::flavor::Flavor;
@@ -19,7 +19,8 @@ pub(super) fn write_stock(script: &mut String, flavor: Flavor, totals: &[SkuTota
             "need" => write_int(script, total.need),
             "room" => write_int(script, AVAILABLE_MAX - total.rise),
             "held_need" => write_int(script, total.held_need),
-            _ => write_int(script, i32::from(total.on_terms)),
+            "on_terms" => write_int(script, i32::from(total.on_terms)),
+            _ => write_until(script, total),
         });
     } else {
         sql::UPDATE_STOCK.write(script, |_, script| {
@@ -32,6 +33,8 @@ pub(super) fn write_stock(script: &mut String, flavor: Flavor, totals: &[SkuTota
                     script.push(',');
                 }
                 write_int(script, i32::from(total.on_terms));
+                script.push(',');
+                write_until(script, total);
             });
         });
     }
@@ -72,4 +75,8 @@ pub(super) fn write_read_back(script: &mut String, first: &Posted<'_>, totals: &
             }
         }
     });
+}
+
+fn write_until(script: &mut String, total: &SkuTotal) {
+    write_or_null(script, total.until, |script, until| write_int(script, until.micros()));
 }
