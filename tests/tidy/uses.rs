@@ -21,7 +21,16 @@ const DEPENDENCIES: [(&str, &[&str]); 25] = [
     ("prometheus_client", &["src/telemetry/"]),
     ("rustc_hash", &["src/engine/", "src/lane/", "src/store/mysql/"]),
     ("schemars", &["src/http/wire/", "src/http/openapi.rs", "src/http/openapi/"]),
-    ("serde", &["src/http/wire.rs", "src/http/wire/", "src/http/access.rs", "src/config.rs"]),
+    (
+        "serde",
+        &[
+            "src/http/wire.rs",
+            "src/http/wire/",
+            "src/http/openapi/",
+            "src/http/access.rs",
+            "src/config.rs",
+        ],
+    ),
     (
         "serde_json",
         &["src/http/wire.rs", "src/http/wire/", "src/http/openapi.rs", "src/http/openapi/"],
