@@ -60,26 +60,33 @@ impl Sweep {
 
     /// Goes through all holds that are due, from the oldest on, and through those that become due, for the
     /// time of a round. The next one meets again what this one could not settle, and what was committed
-    /// late.
+    /// late. While some expire, the deadlines of those before are removed and the next are read.
     async fn sweep_round(&self, connection: &mut SweepConnection) -> Result<(), StoreError> {
         let started = Instant::now();
-        let mut last: Option<DueHold> = None;
+        let mut due = connection.due(None, SWEEP_HOLDS_MAX).await?;
+        let mut last = due.last().cloned();
+        let mut settled = Vec::new();
         let mut overdue = 0;
         loop {
-            let due = connection.due(last.as_ref(), SWEEP_HOLDS_MAX).await?;
-            let is_all = due.len() < SWEEP_HOLDS_MAX;
-            last = due.last().cloned().or(last);
             let found = due.len();
-            let settled = self.expire(due).await?;
+            let reading = async {
+                connection.forget(&settled).await?;
+                connection.due(last.as_ref(), SWEEP_HOLDS_MAX).await
+            };
+            let (next, expired) = tokio::join!(reading, self.expire(due));
+            (due, settled) = (next?, expired?);
             overdue += found - settled.len();
-            connection.forget(&settled).await?;
-            if is_all {
-                self.metrics.holds_overdue(overdue);
-                if started.elapsed() >= Duration::from_millis(SWEEP_ROUND_MS) {
-                    return Ok(());
-                }
-                tokio::time::sleep(Duration::from_millis(SWEEP_PAUSE_MS)).await;
+            last = due.last().cloned().or(last);
+            if !due.is_empty() {
+                continue;
             }
+            connection.forget(&settled).await?;
+            settled.clear();
+            self.metrics.holds_overdue(overdue);
+            if started.elapsed() >= Duration::from_millis(SWEEP_ROUND_MS) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(SWEEP_PAUSE_MS)).await;
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod intake;
 mod progress;
+mod undoing;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -65,13 +65,14 @@ fn path_of(path: &str, operation: &Value) -> String {
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
         let name = parameter["name"].as_str().unwrap();
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let values = match &parameter["example"] {
-            Value::Array(values) => values.iter().map(text).collect(),
-            one => vec![text(one)],
+        let example = &parameter["example"];
+        let values = match example.as_array() {
+            Some(values) => values.iter().map(text).collect(),
+            None => vec![text(example)],
         };
         if parameter["in"] == "path" {
             path = path.replace(&format!("{{{name}}}"), &values[0]);
-        } else {
+        } else if parameter["in"] == "query" {
             query.extend(values.iter().map(|value| format!("{name}={value}")));
         }
     }

@@ -64,6 +64,7 @@ enum Statement {
     InsertTakes,
     InsertTakeOne,
     InsertMovements,
+    InsertSettles,
     UpdateStock,
     UpdateStockOne,
     InsertVersions,
@@ -92,10 +93,11 @@ enum Statement {
 }
 
 impl Statement {
-    const ALL: [Self; 28] = [
+    const ALL: [Self; 29] = [
         Self::InsertTakes,
         Self::InsertTakeOne,
         Self::InsertMovements,
+        Self::InsertSettles,
         Self::UpdateStock,
         Self::UpdateStockOne,
         Self::InsertVersions,
@@ -139,6 +141,7 @@ impl Statement {
             () if starts("INSERT INTO stock_version") && has("\nVALUES (") => Self::OpenVersion,
             () if starts("INSERT INTO") && has("\nVALUES (") => Self::InsertRow,
             () if starts("INSERT INTO stock (") && has(") VALUES (") => Self::InsertRow,
+            () if starts("INSERT INTO movement") && has("* units") => Self::InsertSettles,
             () if starts("INSERT INTO movement") => Self::InsertMovements,
             () if starts("UPDATE (") && has("STRAIGHT_JOIN purchase") => Self::KeepPurchases,
             () if starts("UPDATE (") => Self::UpdateStock,
@@ -180,8 +183,9 @@ impl Statement {
             | Self::InsertTakeOne
             | Self::InsertMovements
             | Self::InsertRow
-            | Self::InsertPurchases
+            | Self::InsertSettles
             | Self::InsertHoldDeadlines => &[],
+            Self::InsertPurchases => &[("movement", LOOKED_UP)],
             Self::KeepPurchases => &[("purchase", LOOKED_UP)],
             Self::DeletePurchases => &[("given", LOOKED_UP)],
             Self::SelectBought => &[("stock", LOOKED_UP), ("purchase", &["ref"])],

@@ -321,6 +321,14 @@ fn read_changes(schemas: &mut Schemas) -> Call {
                 json!("0"),
             ),
             in_query("limit", false, "Most changes of one page.", limit, json!(100)),
+            json!({
+                "name": "Last-Event-ID",
+                "in": "header",
+                "required": false,
+                "description": "Where a stream goes on, like `after`; browsers send it by themselves.",
+                "schema": { "type": "string" },
+                "example": "0",
+            }),
         ],
         body: None,
         successes: vec![(

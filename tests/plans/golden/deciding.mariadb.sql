@@ -28,7 +28,7 @@ FROM planned
 WHERE until IS NULL
     OR (until > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6))) = (kind = 'confirm');
 UPDATE (
-    WITH planned (sku, delta, held, need, room, held_need, on_terms) AS (VALUES ('ink',-2,0,2,1000000000000000,0,0),('pen',-1,0,1,1000000000000000,0,0))
+    WITH planned (sku, delta, held, need, room, held_need, on_terms, until) AS (VALUES ('ink',-2,0,2,1000000000000000,0,0,NULL),('pen',-1,0,1,1000000000000000,0,0,NULL))
     SELECT * FROM planned
 ) AS planned
 STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
@@ -43,6 +43,10 @@ WHERE stock.available >= planned.need AND stock.available <= planned.room
         OR stock.purchase_limit IS NULL
         AND (stock.sale_starts_at IS NULL OR stock.sale_starts_at <= NOW(6))
         AND (stock.sale_ends_at IS NULL OR stock.sale_ends_at > NOW(6))
+    )
+    AND (
+        planned.until IS NULL
+        OR planned.until > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6))
     );
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 WITH planned (sku, delta, orders) AS (VALUES ('ink',-2,1),('pen',-1,1))

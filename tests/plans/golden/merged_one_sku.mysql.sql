@@ -13,7 +13,8 @@ WHERE sku = 'mug' AND available >= 3 AND available <= 1000000000000000 AND held 
         OR purchase_limit IS NULL
         AND (sale_starts_at IS NULL OR sale_starts_at <= NOW(6))
         AND (sale_ends_at IS NULL OR sale_ends_at > NOW(6))
-    );
+    )
+    AND (NULL IS NULL OR NULL > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6)));
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 VALUES (
     'mug',

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 
 use super::pooled::Pooled;
@@ -76,23 +77,26 @@ pub(super) async fn read(
     let mut asked: Vec<&OrderId> = ids.iter().collect();
     asked.sort_unstable();
     asked.dedup();
-    let mut orders = HashMap::with_capacity(asked.len());
+    let mut reads = Vec::new();
     for asked in asked.chunks(LOOKUP_ORDERS_MAX) {
         let mut script = String::with_capacity(512 + asked.len() * 32);
         write_select_known(&mut script, pooled.flavor(), asked);
-        let read = pooled.detached(|connection| {
-            Box::pin(async move {
-                let (_, rows) = run(connection, script).await?;
-                let mut orders = Vec::new();
-                for (id, known) in read_known(&rows)? {
-                    if let Some(order) = taken_order(id.clone(), &known)? {
-                        orders.push((id, order));
-                    }
-                }
-                Ok(orders)
-            })
-        });
-        orders.extend(read.await?);
+        reads.push(read_part(pooled.clone(), script));
     }
-    Ok(orders)
+    let parts: Vec<Vec<TakenOrder>> =
+        stream::iter(reads).buffer_unordered(READS_AT_A_TIME).try_collect().await?;
+    let orders = parts.into_iter().flatten();
+    Ok(orders.map(|taken| (taken.order.id().clone(), taken)).collect())
+}
+
+async fn read_part(pooled: Pooled, script: String) -> Result<Vec<TakenOrder>, StoreError> {
+    let read = pooled.detached(|connection| {
+        Box::pin(async move {
+            let (_, rows) = run(connection, script).await?;
+            let known = read_known(&rows)?;
+            let orders = known.into_iter().map(|(id, known)| taken_order(id, &known));
+            Ok(orders.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+        })
+    });
+    Ok(read.await?)
 }

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{Script, Step as Part};
-use crate::domain::{HoldSeconds, Kind, Operation, OrderId, Postings, Step, Timestamp};
+use crate::domain::{HoldSeconds, Kind, Operation, OrderId, Posting, Postings, Step, Timestamp};
 use crate::store::mysql::flavor::Flavor;
 use crate::store::mysql::statement as sql;
 use crate::store::mysql::statement::{write_id, write_int, write_rows, write_text};
@@ -92,6 +92,8 @@ pub(super) fn write_movements(
                 write_int(script, change.delta);
             }),
         });
+    } else if let Some(way) = same_way(posted) {
+        write_settles(script, flavor, flush, posted, way);
     } else {
         let rows = posted.iter().flat_map(|posted| {
             let lines = move |posting| (0..posted.operation.width()).map(move |at| (posting, at));
@@ -105,6 +107,57 @@ pub(super) fn write_movements(
             }),
         });
     }
+}
+
+/// The one movement that all of these make of their only line, when they settle orders in the same way.
+fn same_way(posted: &[Posted<'_>]) -> Option<Posting> {
+    let way = |posted: &Posted<'_>| match (posted.operation, posted.postings) {
+        (Operation::Settle(settlement), [only]) if settlement.order().lines().len() == 1 => {
+            Some(*only)
+        }
+        (Operation::Settle(_) | Operation::Take(_) | Operation::Adjust(_), _) => None,
+    };
+    let first = way(posted.first()?)?;
+    posted.iter().all(|posted| way(posted) == Some(first)).then_some(first)
+}
+
+fn write_settles(
+    script: &mut String,
+    flavor: Flavor,
+    flush: u64,
+    posted: &[Posted<'_>],
+    way: Posting,
+) {
+    let ends = posted.iter().filter_map(|posted| posted.until);
+    let until = match way.kind {
+        Kind::Confirm => ends.min(),
+        Kind::Expire => ends.max(),
+        Kind::Deduct
+        | Kind::Hold
+        | Kind::Release
+        | Kind::Cancel
+        | Kind::Restock
+        | Kind::WriteOff => None,
+    };
+    sql::INSERT_SETTLES.write(script, |hole, script| match hole {
+        "step" => write_id(script, step_name(way.step)),
+        "kind" => write_id(script, kind_name(way.kind)),
+        "available" => write_int(script, way.kind.available(1)),
+        "held" => {
+            let held = way.kind.held(1);
+            write_or_null(script, (held != 0).then_some(held), write_int);
+        }
+        "until" => write_or_null(script, until, |script, until| write_int(script, until.micros())),
+        "flush_id" => write_int(script, flush),
+        _ => write_rows(script, flavor, posted, |script, posted| {
+            let (sku, units) = posted.operation.line(0);
+            write_id(script, posted.operation.id().as_str());
+            script.push(',');
+            write_id(script, sku.as_str());
+            script.push(',');
+            write_int(script, units);
+        }),
+    });
 }
 
 fn write_movement(script: &mut String, posted: &Posted<'_>, step: Step, kind: Kind, at: usize) {
