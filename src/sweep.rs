@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::domain::{Goal, Operation, OrderStatus, Refusal, Settlement, Verdict};
@@ -15,6 +16,9 @@ use crate::limits::{DESK_PATIENCE, SWEEP_HOLDS_MAX, SWEEP_PAUSE_MS, SWEEP_ROUND_
 use crate::store::StoreError;
 use crate::store::mysql::{Address, Desk, DueHold, SweepConnection};
 use crate::telemetry::metrics::Metrics;
+
+/// Holds that are looked up and settled together.
+const SWEEP_PART_HOLDS: usize = 1_024;
 
 /// What a sweep works with.
 #[derive(Clone, Debug)]
@@ -90,11 +94,23 @@ impl Sweep {
         }
     }
 
-    /// Lets these holds expire, if they are still held. Returns those that are settled, in whatever way.
+    /// Lets these holds expire, if they are still held, several parts at a time: some are looked up while
+    /// others are flushed. Returns those that are settled, in whatever way.
     async fn expire(&self, due: Vec<DueHold>) -> Result<Vec<DueHold>, StoreError> {
-        if due.is_empty() {
-            return Ok(due);
+        let mut parts = JoinSet::new();
+        for part in due.chunks(SWEEP_PART_HOLDS) {
+            let (sweep, part) = (self.clone(), part.to_vec());
+            parts.spawn(async move { sweep.expire_part(part).await });
         }
+        let mut settled = Vec::with_capacity(due.len());
+        while let Some(part) = parts.join_next().await {
+            let stopped = |_| StoreError::Unavailable("the sweep was stopped".to_owned());
+            settled.extend(part.map_err(stopped)??);
+        }
+        Ok(settled)
+    }
+
+    async fn expire_part(&self, due: Vec<DueHold>) -> Result<Vec<DueHold>, StoreError> {
         let ids: Vec<_> = due.iter().map(|hold| hold.order_id.clone()).collect();
         let mut orders = self.desk.orders(&ids).await?;
         let mut settled = Vec::with_capacity(due.len());

@@ -133,7 +133,7 @@ impl Setting {
             habits: Habits {
                 buyers: rng.random_range(0..=3),
                 holds: *pick(rng, &[0.0, 0.3, 0.6]),
-                hold_seconds: *pick(rng, HOLD_SECONDS),
+                hold_seconds: HOLD_SECONDS[rng.random_range(0..HOLD_SECONDS.len())],
                 new_terms: rng.random_bool(0.5),
             },
             sweep_ms: *pick(rng, &[0, 20, 200]),

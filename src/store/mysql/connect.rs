@@ -23,7 +23,7 @@ pub(super) async fn connect(address: &Address) -> Result<Session, sqlx::Error> {
     let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let id: u64 = row.try_get(0)?;
     let version = text(row, 1)?;
-    let flavor = Flavor::of(&version);
+    let flavor = Flavor::of(version);
     let isolation = format!("SELECT @@session.{}", flavor.isolation());
     let (_, isolation_rows) = run(&mut connection, isolation).await?;
     let isolation = text(isolation_rows.first().ok_or(sqlx::Error::RowNotFound)?, 0)?;
@@ -101,7 +101,7 @@ pub(super) async fn close(connection: MySqlConnection) {
 }
 
 /// A column of identifiers or settings, whatever character type the server gives it.
-pub(super) fn text(row: &MySqlRow, index: usize) -> Result<String, sqlx::Error> {
+pub(super) fn text(row: &MySqlRow, index: usize) -> Result<&str, sqlx::Error> {
     let bytes: &[u8] = row.try_get_unchecked(index)?;
-    String::from_utf8(bytes.to_vec()).map_err(|error| sqlx::Error::Decode(error.into()))
+    std::str::from_utf8(bytes).map_err(|error| sqlx::Error::Decode(error.into()))
 }

@@ -32,7 +32,7 @@ pub(super) fn read_ledger(rows: &[MySqlRow]) -> Result<Ledger, sqlx::Error> {
                 // The stock rows come first, and with them the time.
                 let expires_at = time(row, 2)?;
                 if expires_at.is_none_or(|expires_at| expires_at > ledger.now) {
-                    let buyer = Buyer::new(&text(row, 1)?).map_err(decode_error)?;
+                    let buyer = Buyer::new(text(row, 1)?).map_err(decode_error)?;
                     let bought = ledger.bought.entry(sku(row, 0)?).or_default();
                     *bought.entry(buyer).or_default() += units(row, 3)?;
                 }
@@ -65,14 +65,14 @@ pub(super) fn read_known<'r>(
 ) -> Result<FxHashMap<OrderId, KnownMovements>, sqlx::Error> {
     let mut known: FxHashMap<OrderId, KnownMovements> = FxHashMap::default();
     for row in rows {
-        let order_id = OrderId::new("order_id", &text(row, 0)?).map_err(decode_error)?;
+        let order_id = OrderId::new("order_id", text(row, 0)?).map_err(decode_error)?;
         let movements = known.entry(order_id).or_default();
         let kind = text(row, 3)?;
         let flush = FlushId(row.try_get(8)?);
         let at = Timestamp::from_micros(row.try_get(9)?);
         let step =
             |kind| Ok::<_, sqlx::Error>(Some(KnownStep { kind: settled_by(kind)?, flush, at }));
-        match text(row, 1)?.as_str() {
+        match text(row, 1)? {
             "take" => {
                 let take = match &mut movements.take {
                     Some(take) => take,
@@ -86,9 +86,9 @@ pub(super) fn read_known<'r>(
                 };
                 take.lines.push((sku(row, 4)?, -row.try_get::<i64, _>(5)?));
             }
-            "settle" => movements.settle = step(&kind)?,
-            "retake" => movements.retake = step(&kind)?,
-            "return" => movements.returned = step(&kind)?,
+            "settle" => movements.settle = step(kind)?,
+            "retake" => movements.retake = step(kind)?,
+            "return" => movements.returned = step(kind)?,
             "adjust" => {
                 let (sku, delta) = (sku(row, 4)?, row.try_get(5)?);
                 movements.adjust = Some(KnownAdjustment { sku, delta, flush, at });
@@ -96,6 +96,9 @@ pub(super) fn read_known<'r>(
             // The opening of a SKU that happens to have the name of an order.
             _ => {}
         }
+    }
+    for take in known.values_mut().filter_map(|movements| movements.take.as_mut()) {
+        take.lines.sort_unstable();
     }
     Ok(known)
 }
@@ -137,7 +140,7 @@ fn settled_by(kind: &str) -> Result<Kind, sqlx::Error> {
 }
 
 pub(super) fn sku(row: &MySqlRow, index: usize) -> Result<Sku, sqlx::Error> {
-    Sku::new(&text(row, index)?).map_err(decode_error)
+    Sku::new(text(row, index)?).map_err(decode_error)
 }
 
 fn buyer(row: &MySqlRow, index: usize) -> Result<Option<Buyer>, sqlx::Error> {

@@ -77,7 +77,7 @@ async fn read(connection: &mut MySqlConnection) -> Result<Server, sqlx::Error> {
                     CAST(@@max_allowed_packet AS UNSIGNED)";
     let (_, rows) = run(connection, settings.to_owned()).await?;
     let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-    let version = text(row, 0)?;
+    let version = text(row, 0)?.to_owned();
     let number = |index: usize| row.try_get_unchecked::<u64, _>(index);
     // MySQL has a second switch that binds administrators too.
     let super_read_only = match Flavor::of(&version) {
@@ -92,7 +92,7 @@ async fn read(connection: &mut MySqlConnection) -> Result<Server, sqlx::Error> {
         flush_at_commit: number(1)?,
         sync_binlog: number(2)?,
         log_bin: number(3)? != 0,
-        doublewrite: text(row, 4)?,
+        doublewrite: text(row, 4)?.to_owned(),
         read_only: number(5)? != 0 || super_read_only,
         max_allowed_packet: number(6)?,
         migrations_current: is_current(connection).await?,

@@ -74,8 +74,7 @@ impl SweepConnection {
             let (_, rows) = run(connection, script).await?;
             rows.iter()
                 .map(|row| {
-                    let order_id =
-                        OrderId::new("order_id", &text(row, 1)?).map_err(decode_error)?;
+                    let order_id = OrderId::new("order_id", text(row, 1)?).map_err(decode_error)?;
                     Ok(DueHold { due_at: Timestamp::from_micros(row.try_get(0)?), order_id })
                 })
                 .collect()

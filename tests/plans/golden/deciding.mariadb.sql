@@ -13,7 +13,6 @@ SELECT
     movement.buyer, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.expires_at) AS expires_at,
     movement.flush_id, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at) AS created_at
 FROM asked STRAIGHT_JOIN movement FORCE INDEX (PRIMARY) ON movement.order_id = asked.order_id
-ORDER BY movement.order_id, movement.step, movement.line
 
 INSERT INTO movement (
     order_id, step, line, kind, sku, delta, held_delta, buyer, expires_at, reason, flush_id

@@ -61,6 +61,9 @@ pub(super) struct History {
     held_by_hand: BTreeSet<Sku>,
 }
 
+/// Which rule is broken, and how.
+type Broken = (Rule, &'static str);
+
 impl Life {
     /// Where it stood before the entry at `moment`, and how it got there.
     pub(super) fn at(&self, moment: usize) -> Option<&Passage> {
@@ -173,7 +176,7 @@ impl History {
         &mut self,
         place: usize,
         written: &Written,
-    ) -> Result<(Option<Standing>, Option<Standing>), (Rule, &'static str)> {
+    ) -> Result<(Option<Standing>, Option<Standing>), Broken> {
         let Written { key, kind, lines, buyer, expires_at, at, .. } = written;
         if key.step == Step::Adjust {
             let (sku, units) = lines.first().expect("no entry is empty").clone();

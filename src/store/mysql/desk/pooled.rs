@@ -42,7 +42,7 @@ impl Pooled {
             .detached(|connection| {
                 Box::pin(async move {
                     let (_, rows) = run(connection, "SELECT VERSION()".to_owned()).await?;
-                    Ok(text(rows.first().ok_or(sqlx::Error::RowNotFound)?, 0)?)
+                    Ok(text(rows.first().ok_or(sqlx::Error::RowNotFound)?, 0)?.to_owned())
                 })
             })
             .await?;
