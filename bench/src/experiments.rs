@@ -108,7 +108,7 @@ impl ExperimentName {
             }
             Self::OpenLoop => rounds * run * 3.0,
             Self::TwoInstances => rounds * run * 2.0,
-            Self::Holds => Self::fewer_rounds(settings) as f64 * 20.0,
+            Self::Holds => Self::few_long_rounds(settings) as f64 * 25.0,
             Self::Limit => Self::fewer_rounds(settings) as f64 * run * 2.0,
             Self::SellOut | Self::Duplicates | Self::Beside | Self::Burst => {
                 Self::fewer_rounds(settings) as f64 * (run + 1.0)
@@ -121,6 +121,11 @@ impl ExperimentName {
     /// Rounds of experiments that no ratio of two subjects depends on.
     pub(crate) fn fewer_rounds(settings: &RunSettings) -> usize {
         settings.rounds().min(3)
+    }
+
+    /// Rounds of experiments that take long, so that the standard suite keeps within its time.
+    pub(crate) fn few_long_rounds(settings: &RunSettings) -> usize {
+        settings.by_suite(1, 2).min(settings.rounds())
     }
 
     fn subjects(self, settings: &RunSettings) -> Vec<Subject> {

@@ -1,6 +1,5 @@
 //! The thread on which the combiner and the flush connections live.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -54,7 +53,6 @@ pub(super) fn start(
                     crew: Crew::start(&address, config.timing(), config.connections),
                     tally: Tally::new(shared.metrics.clone()),
                     shared,
-                    messages: VecDeque::new(),
                     courier,
                     started: Instant::now(),
                     draining: false,
@@ -80,8 +78,6 @@ struct Engine {
     crew: Crew,
     tally: Tally,
     shared: Arc<Shared>,
-    /// Taken out of the mailbox and not read yet.
-    messages: VecDeque<Message>,
     courier: Courier,
     started: Instant,
     draining: bool,
@@ -111,7 +107,7 @@ impl Engine {
                 next_tick = now + TICK;
             }
             self.act();
-            if self.draining && self.combiner.is_idle() && self.messages.is_empty() {
+            if self.draining && self.combiner.is_idle() && self.shared.mailbox.is_empty() {
                 break;
             }
             if read == MESSAGES_PER_TURN_MAX {
@@ -139,15 +135,12 @@ impl Engine {
     fn read_messages(&mut self) -> usize {
         let now_ms = self.now_ms();
         let mut read = 0;
+        self.shared.mailbox.hush();
         while read < MESSAGES_PER_TURN_MAX {
-            let Some(message) = self.messages.pop_front() else {
-                self.shared.mailbox.take(&mut self.messages);
-                if self.messages.is_empty() {
-                    // Every handle is gone: nothing can arrive, what is there runs on.
-                    self.draining |= self.shared.mailbox.is_orphaned();
-                    break;
-                }
-                continue;
+            let Some(message) = self.shared.mailbox.next() else {
+                // Every handle is gone: nothing can arrive, what is there runs on.
+                self.draining |= self.shared.mailbox.is_orphaned();
+                break;
             };
             read += 1;
             match message {
@@ -198,10 +191,6 @@ impl Engine {
             } else {
                 info!("the database can be used again");
             }
-        }
-        if self.combiner.is_at_rest() && self.messages.is_empty() {
-            self.messages = VecDeque::new();
-            self.shared.mailbox.shrink();
         }
         let metrics = &self.shared.metrics;
         metrics.process_depth(self.shared.admitted.load(Ordering::Acquire));

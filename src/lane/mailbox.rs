@@ -1,91 +1,105 @@
 //! Where callers put what the engine thread is to do.
 //!
-//! A plain list under a lock, which the engine takes away whole: what travels through it stays in the
-//! processors' caches, and however much is put in at once, the engine is woken once. Admission bounds it:
-//! it holds no more than `process_depth_max` operations.
+//! However much is put in before the engine looks, it is woken once. Admission bounds the queue: it holds no
+//! more than `process_depth_max` operations, so the queue itself need not, and it takes no memory for what is
+//! not there.
 
-use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::sync::Notify;
 
 use super::Message;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Mailbox {
-    inbox: Mutex<Inbox>,
-    /// Rung when the first message is put into an empty inbox, and when an end of it is gone.
+    inlet: Sender<Message>,
+    outlet: Receiver<Message>,
+    /// True when the bell was rung for what is there.
+    rung: AtomicBool,
     bell: Notify,
+    /// Nobody reads any more.
+    closed: AtomicBool,
+    /// Nobody can write any more.
+    orphaned: AtomicBool,
 }
 
-#[derive(Debug, Default)]
-struct Inbox {
-    messages: VecDeque<Message>,
-    /// Nobody reads any more.
-    closed: bool,
-    /// Nobody can write any more.
-    orphaned: bool,
+impl Default for Mailbox {
+    fn default() -> Self {
+        let (inlet, outlet) = unbounded();
+        Self {
+            inlet,
+            outlet,
+            rung: AtomicBool::new(false),
+            bell: Notify::new(),
+            closed: AtomicBool::new(false),
+            orphaned: AtomicBool::new(false),
+        }
+    }
 }
 
 impl Mailbox {
-    /// Puts messages in, in their order and with no others between them.
+    /// Puts messages in, in their order.
     ///
     /// # Errors
     /// Gives them back, untouched, when nobody reads any more.
     pub(super) fn post<I: Iterator<Item = Message>>(&self, messages: I) -> Result<(), I> {
-        let mut inbox = self.inbox.lock();
-        if inbox.closed {
+        if self.closed.load(Ordering::SeqCst) {
             return Err(messages);
         }
-        let was_empty = inbox.messages.is_empty();
-        inbox.messages.extend(messages);
-        let ring = was_empty && !inbox.messages.is_empty();
-        drop(inbox);
-        if ring {
+        let mut any = false;
+        for message in messages {
+            self.inlet.send(message).expect("both ends live as long as the mailbox");
+            any = true;
+        }
+        if self.closed.load(Ordering::SeqCst) {
+            // The reader went meanwhile, and may have missed them.
+            self.discard();
+        } else if any && !self.rung.swap(true, Ordering::SeqCst) {
             self.bell.notify_one();
         }
         Ok(())
     }
 
-    /// Exchanges everything that is there for `read`, which has to be empty and whose memory is used again.
-    pub(super) fn take(&self, read: &mut VecDeque<Message>) {
-        debug_assert!(read.is_empty(), "what was not read would be read out of order");
-        std::mem::swap(&mut self.inbox.lock().messages, read);
+    /// From now on the reader is woken again. To be called before reading: what comes in meanwhile rings.
+    pub(super) fn hush(&self) {
+        self.rung.store(false, Ordering::SeqCst);
+    }
+
+    /// The oldest message.
+    pub(super) fn next(&self) -> Option<Message> {
+        self.outlet.try_recv().ok()
+    }
+
+    /// True when nothing is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.outlet.is_empty()
     }
 
     /// True when nobody is left who could put anything in, and nothing is.
     pub(super) fn is_orphaned(&self) -> bool {
-        let inbox = self.inbox.lock();
-        inbox.orphaned && inbox.messages.is_empty()
+        self.orphaned.load(Ordering::SeqCst) && self.is_empty()
     }
 
-    /// Returns when something was put in since the last [`take`](Self::take), or the callers are gone.
+    /// Returns when something was put in since the last [`hush`](Self::hush), or the callers are gone.
     pub(super) async fn rung(&self) {
         self.bell.notified().await;
     }
 
     /// The last handle of the callers is gone.
     pub(super) fn orphan(&self) {
-        self.inbox.lock().orphaned = true;
+        self.orphaned.store(true, Ordering::SeqCst);
         self.bell.notify_one();
     }
 
     /// The reader is gone. What nobody has read is dropped: its callers are told that the outcome is unknown.
     pub(super) fn close(&self) {
-        let left = {
-            let mut inbox = self.inbox.lock();
-            inbox.closed = true;
-            std::mem::take(&mut inbox.messages)
-        };
-        drop(left);
+        self.closed.store(true, Ordering::SeqCst);
+        self.discard();
     }
 
-    /// Gives the memory of a burst back.
-    pub(super) fn shrink(&self) {
-        let mut inbox = self.inbox.lock();
-        if inbox.messages.is_empty() {
-            inbox.messages = VecDeque::new();
-        }
+    fn discard(&self) {
+        self.outlet.try_iter().for_each(drop);
     }
 }
 
@@ -97,6 +111,10 @@ mod tests {
 
     fn drains(count: usize) -> impl Iterator<Item = Message> {
         repeat_with(|| Message::Drain).take(count)
+    }
+
+    fn read_all(mailbox: &Mailbox) -> usize {
+        std::iter::from_fn(|| mailbox.next()).count()
     }
 
     fn is_rung(mailbox: &Mailbox) -> bool {
@@ -114,9 +132,8 @@ mod tests {
         assert!(is_rung(&mailbox));
         assert!(mailbox.post(drains(1)).is_ok());
         assert!(!is_rung(&mailbox), "again, before it has taken anything");
-        let mut read = VecDeque::new();
-        mailbox.take(&mut read);
-        assert_eq!(read.len(), 3);
+        mailbox.hush();
+        assert_eq!(read_all(&mailbox), 3);
         assert!(mailbox.post(drains(1)).is_ok());
         assert!(is_rung(&mailbox));
     }
@@ -128,9 +145,7 @@ mod tests {
         mailbox.close();
         let refused = mailbox.post(drains(2)).err().map(Iterator::count);
         assert_eq!(refused, Some(2));
-        let mut read = VecDeque::new();
-        mailbox.take(&mut read);
-        assert!(read.is_empty(), "what nobody had read is dropped with the reader");
+        assert_eq!(read_all(&mailbox), 0, "what nobody had read is dropped with the reader");
     }
 
     #[test]
@@ -139,7 +154,7 @@ mod tests {
         assert!(mailbox.post(drains(1)).is_ok());
         mailbox.orphan();
         assert!(!mailbox.is_orphaned());
-        mailbox.take(&mut VecDeque::new());
+        assert_eq!(read_all(&mailbox), 1);
         assert!(mailbox.is_orphaned());
     }
 }

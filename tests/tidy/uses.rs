@@ -5,8 +5,9 @@ use crate::source::Source;
 
 /// Every dependency, and the places that may know it. What is not here for `src/domain` and
 /// `src/engine` is not theirs: they are plain code.
-const DEPENDENCIES: [(&str, &[&str]); 25] = [
+const DEPENDENCIES: [(&str, &[&str]); 26] = [
     ("clap", &["src/main.rs", "src/config.rs"]),
+    ("crossbeam_channel", &["src/lane/"]),
     ("form_urlencoded", &["src/http/"]),
     ("futures_util", &["src/store/mysql/"]),
     ("governor", &["src/http/access/"]),
