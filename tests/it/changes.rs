@@ -140,6 +140,11 @@ async fn a_reader_is_killed_and_resumes_a_hundred_times(flavor: Flavor) {
         load.end().await;
     }
     shop.settle(&clients[1]).await;
+    for client in &clients {
+        // Until then some transaction of the storm has a place and has not ended.
+        let end = format!("/v1/changes?after={}", u64::MAX);
+        until("the feed is complete", async || client.get(&end).await.status == 200).await;
+    }
     seen.extend(rest(&clients[1], last.as_deref(), 777).await);
     let late = [Fault::DelayCommit(Duration::ZERO), Fault::LateCommit(Duration::ZERO)];
     proxy.require_hits(&[late[0], late[1], Fault::SwallowOk]);
