@@ -33,4 +33,5 @@ mod resolving;
 mod schema;
 mod server;
 mod support;
+mod sweep;
 mod trouble;

@@ -94,7 +94,7 @@ async fn play(stage: &Stage<'_>, holds: usize) -> Outcome<(Window, Rates)> {
     let life = Life { stage, lanes: lanes.clone(), desk: desk.clone() };
     let watch = CpuWatch { database: stage.database_pid, service: None };
     let all = async {
-        let rates = life.live(holds, Sweep { address, desk: desk.clone(), lanes, metrics }).await;
+        let rates = life.live(holds, Sweep { address, lanes, metrics }).await;
         stage.turn.stop();
         rates
     };
