@@ -7,13 +7,14 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::domain::{Goal, Operation, OrderStatus, Refusal, Settlement, Verdict};
 use crate::lane::Lanes;
 use crate::limits::{DESK_PATIENCE, SWEEP_HOLDS_MAX, SWEEP_PAUSE_MS, SWEEP_ROUND_MS};
 use crate::store::StoreError;
-use crate::store::mysql::{Address, Deadline, DueHold, SweepConnection};
+use crate::store::mysql::{Address, Deadline, DeadlineConnection, DueHold, SweepConnection};
 use crate::telemetry::metrics::Metrics;
 
 /// What a sweep works with.
@@ -47,45 +48,40 @@ impl Sweep {
     /// Returns without an error when another process sweeps.
     async fn sweep_while_it_goes_well(&self, in_trouble: &mut bool) -> Result<(), StoreError> {
         let acquired = SweepConnection::acquire(&self.address, DESK_PATIENCE).await?;
-        let Some(mut connection) = acquired else { return Ok(()) };
+        let Some(mut due_holds) = acquired else { return Ok(()) };
+        let mut deadlines = DeadlineConnection::open(&self.address, DESK_PATIENCE).await?;
         if std::mem::take(in_trouble) {
             info!("the sweep goes on");
         }
         loop {
-            self.sweep_round(&mut connection).await?;
+            let (due, due_pages) = mpsc::channel(1);
+            let (settled, settled_pages) = mpsc::channel(1);
+            let ((), (), ()) = tokio::try_join!(
+                read_round(&mut due_holds, due),
+                self.expire_pages(due_pages, settled),
+                forget_pages(&mut deadlines, settled_pages),
+            )?;
         }
     }
 
-    /// Goes through all holds that are due, from the oldest on, and through those that become due, for the
-    /// time of a round. The next one meets again what this one could not settle, and what was committed
-    /// late. While some expire, the deadlines of those before are removed and the next are read.
-    async fn sweep_round(&self, connection: &mut SweepConnection) -> Result<(), StoreError> {
-        let started = Instant::now();
-        let mut due = connection.due(None, SWEEP_HOLDS_MAX).await?;
-        let mut last = None;
-        let mut settled = Vec::new();
+    /// Lets pages of holds expire, the next while the deadlines of the last are removed.
+    async fn expire_pages(
+        &self,
+        mut due: mpsc::Receiver<Vec<DueHold>>,
+        settled: mpsc::Sender<Vec<Deadline>>,
+    ) -> Result<(), StoreError> {
         let mut overdue = 0;
-        loop {
-            let found = due.len();
-            last = due.last().map(|hold| hold.deadline.clone()).or(last);
-            let reading = async {
-                connection.forget(&settled).await?;
-                connection.due(last.as_ref(), SWEEP_HOLDS_MAX).await
-            };
-            let (next, expired) = tokio::join!(reading, self.expire(due));
-            (due, settled) = (next?, expired);
-            overdue += found - settled.len();
-            if !due.is_empty() {
-                continue;
-            }
-            connection.forget(&settled).await?;
-            settled.clear();
-            self.metrics.holds_overdue(overdue);
-            if started.elapsed() >= Duration::from_millis(SWEEP_ROUND_MS) {
+        while let Some(page) = due.recv().await {
+            overdue += page.len();
+            let page = self.expire(page).await;
+            overdue -= page.len();
+            if settled.send(page).await.is_err() {
+                // Its error ends the round.
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(SWEEP_PAUSE_MS)).await;
         }
+        self.metrics.holds_overdue(overdue);
+        Ok(())
     }
 
     /// Lets these holds expire, if they are still held. Returns the deadlines of those that are settled, in
@@ -124,4 +120,38 @@ impl Sweep {
         self.metrics.holds_expired(expired);
         settled
     }
+}
+
+/// Goes through all holds that are due, from the oldest on, and through those that become due, for the time of a
+/// round. The next one meets again what this one could not settle, and what was committed late.
+async fn read_round(
+    connection: &mut SweepConnection,
+    due: mpsc::Sender<Vec<DueHold>>,
+) -> Result<(), StoreError> {
+    let started = Instant::now();
+    let mut last = None;
+    loop {
+        let page = connection.due(last.as_ref(), SWEEP_HOLDS_MAX).await?;
+        if let Some(newest) = page.last() {
+            last = Some(newest.deadline.clone());
+            if due.send(page).await.is_err() {
+                // The error of those behind ends the round.
+                return Ok(());
+            }
+        } else if started.elapsed() < Duration::from_millis(SWEEP_ROUND_MS) {
+            tokio::time::sleep(Duration::from_millis(SWEEP_PAUSE_MS)).await;
+        } else {
+            return Ok(());
+        }
+    }
+}
+
+async fn forget_pages(
+    connection: &mut DeadlineConnection,
+    mut settled: mpsc::Receiver<Vec<Deadline>>,
+) -> Result<(), StoreError> {
+    while let Some(page) = settled.recv().await {
+        connection.forget(&page).await?;
+    }
+    Ok(())
 }

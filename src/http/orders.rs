@@ -9,7 +9,9 @@ use super::problem::Problem;
 use super::state::State;
 use super::wire::{self, EmptyBody, OrderAnswer, OrderBody};
 use super::{route, verdict};
-use crate::domain::{Goal, Operation, Order, OrderStatus, Settled, Settlement, TakenOrder};
+use crate::domain::{
+    Goal, Operation, Order, OrderId, OrderStatus, Settled, Settlement, TakenOrder,
+};
 
 /// `POST /v1/orders`
 pub(super) async fn take(state: &State, caller: Caller, upload: Upload<'_>) -> Outcome {
@@ -32,7 +34,7 @@ pub(super) fn parse(json: &[u8]) -> Result<Order, Problem> {
 
 /// `GET /v1/orders/{order_id}`
 pub(super) async fn read_one(state: &State, id: &str) -> Outcome {
-    let taken = find(state, id).await?;
+    let taken = find(state, route::order_id(id)?).await?;
     Ok(answer_with(&taken, taken.standing.status()))
 }
 
@@ -46,7 +48,11 @@ pub(super) async fn settle(
 ) -> Outcome {
     expect_nothing(upload).await?;
     state.access.spend(caller, 1)?;
-    let taken = find(state, id).await?;
+    let id = route::order_id(id)?;
+    let taken = match state.lanes.recent_hold(&id) {
+        Some(taken) => taken,
+        None => find(state, id).await?,
+    };
     let settlement = match Settlement::new(taken.clone(), goal) {
         Ok(settlement) => settlement,
         Err(Settled::AsWanted) => return Ok(answer_with(&taken, goal.status())),
@@ -63,8 +69,7 @@ fn answer_with(taken: &TakenOrder, status: OrderStatus) -> answer::Answer {
     answer::json(StatusCode::OK, wire::render(&answer))
 }
 
-async fn find(state: &State, id: &str) -> Result<TakenOrder, Failure> {
-    let id = route::order_id(id)?;
+async fn find(state: &State, id: OrderId) -> Result<TakenOrder, Failure> {
     match state.desk.order(id.clone()).await {
         Ok(Some(taken)) => Ok(taken),
         Ok(None) => Err(Problem::UnknownOrder(id).into()),

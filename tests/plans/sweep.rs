@@ -2,7 +2,7 @@
 
 use hotrow::domain::{Goal, Standing};
 use hotrow::embedded::Flavor;
-use hotrow::store::mysql::{Deadline, SweepConnection};
+use hotrow::store::mysql::{Deadline, DeadlineConnection, SweepConnection};
 
 use crate::support::make::{held_for, merged, settle, take};
 use crate::support::scene::{LONG, Scene, land, run};
@@ -53,25 +53,26 @@ async fn holds_that_are_due_come_in_pages_with_what_the_ledger_has(flavor: Flavo
 async fn only_what_is_settled_is_forgotten(flavor: Flavor) {
     let scene = scene(flavor).await;
     let mut sweep = SweepConnection::acquire(&scene.address, LONG).await.unwrap().unwrap();
+    let mut forgetting = DeadlineConnection::open(&scene.address, LONG).await.unwrap();
     let deadlines = due(&mut sweep, None, 10).await;
     let [first, between, last] = deadlines.as_slice() else { panic!("{deadlines:?}") };
     // As many as there are from the first to the last of these.
-    sweep.forget(&[last.clone(), first.clone(), between.clone()]).await.unwrap();
+    forgetting.forget(&[last.clone(), first.clone(), between.clone()]).await.unwrap();
     assert_eq!(waiting(&scene).await, ["h-4"]);
     // One between them is not settled, and may have been committed after the others were read.
     scene.run(&put_back(&deadlines)).await;
-    sweep.forget(&[first.clone(), last.clone()]).await.unwrap();
+    forgetting.forget(&[first.clone(), last.clone()]).await.unwrap();
     assert_eq!(waiting(&scene).await, ["h-2", "h-4"]);
     // One between them may be committed or not: it is not waited for longer than a lock is.
     scene.run(&put_back(&[first.clone(), last.clone()])).await;
     scene.run("DELETE FROM hold_deadline WHERE order_id = 'h-2'").await;
     let mut other = scene.admin().await;
     run(&mut other, &format!("BEGIN; {}", put_back(std::slice::from_ref(between)))).await;
-    sweep.forget(&[first.clone(), last.clone()]).await.unwrap();
+    forgetting.forget(&[first.clone(), last.clone()]).await.unwrap();
     run(&mut other, "COMMIT").await;
     assert_eq!(waiting(&scene).await, ["h-2", "h-4"]);
     // Nothing is left open that would hold up the next.
-    sweep.forget(std::slice::from_ref(between)).await.unwrap();
+    forgetting.forget(std::slice::from_ref(between)).await.unwrap();
     assert_eq!(waiting(&scene).await, ["h-4"]);
 }
 

@@ -25,6 +25,7 @@ macro_rules! statement {
 
 statement!(INSERT_TAKES, "insert_takes.sql");
 statement!(INSERT_TAKE_ONE, "insert_take_one.sql");
+statement!(INSERT_HOLDS, "insert_holds.sql");
 statement!(INSERT_MOVEMENTS, "insert_movements.sql");
 statement!(INSERT_SETTLES, "insert_settles.sql");
 statement!(UPDATE_STOCK, "update_stock.sql");

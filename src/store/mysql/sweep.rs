@@ -39,6 +39,12 @@ pub struct SweepConnection {
     patience: Duration,
 }
 
+/// Removes deadlines, on a connection of its own: beside the one that reads them.
+pub struct DeadlineConnection {
+    session: Session,
+    patience: Duration,
+}
+
 impl SweepConnection {
     /// Connects and takes the right to sweep; `None` when another process has it. No call takes longer
     /// than `patience`.
@@ -85,6 +91,17 @@ impl SweepConnection {
             due_holds(&rows)
         };
         in_time(self.patience, reading).await
+    }
+}
+
+impl DeadlineConnection {
+    /// Connects. No call takes longer than `patience`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
+    pub async fn open(address: &Address, patience: Duration) -> Result<Self, StoreError> {
+        let session = in_time(patience, connect(address)).await?;
+        Ok(Self { session, patience })
     }
 
     /// Removes the deadlines of holds that are settled.
