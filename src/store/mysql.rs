@@ -19,6 +19,7 @@ mod script;
 mod server;
 mod statement;
 mod sweep;
+mod views;
 
 pub use abandoned::Abandoned;
 pub use address::{Address, AddressError};

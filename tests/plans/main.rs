@@ -22,6 +22,7 @@ macro_rules! both_flavors {
 
 mod at_once;
 mod change_feed;
+mod cookbook;
 mod dba;
 mod deciding;
 mod explain;
@@ -34,3 +35,4 @@ mod schema;
 mod server;
 mod support;
 mod trouble;
+mod views;

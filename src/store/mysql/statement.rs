@@ -56,9 +56,12 @@ statement!(SELECT_CHANGES, "select_changes.sql");
 statement!(SESSION, "session.sql");
 statement!(SELECT_SESSION, "select_session.sql");
 statement!(PROBE, "probe.sql");
+statement!(SELECT_VIEW_SOURCES, "select_view_sources.sql");
+statement!(NOTE_VIEW, "note_view.sql");
 
 impl Statement {
-    fn parse(source: &str) -> Self {
+    /// From the text of a file, whose comments are left out.
+    pub(super) fn parse(source: &str) -> Self {
         let lines = source.lines().filter(|line| !line.starts_with("--"));
         Self { text: lines.collect::<Vec<_>>().join("\n").trim().to_owned() }
     }
