@@ -13,6 +13,8 @@
 CREATE USER IF NOT EXISTS 'hotrow_migrator'@'%' IDENTIFIED BY {{migrator_password}} REQUIRE SSL;
 -- Runs `hotrow serve`.
 CREATE USER IF NOT EXISTS 'hotrow_engine'@'%' IDENTIFIED BY {{engine_password}} REQUIRE SSL;
+-- Runs `hotrow archive`.
+CREATE USER IF NOT EXISTS 'hotrow_archiver'@'%' IDENTIFIED BY {{archiver_password}} REQUIRE SSL;
 -- Compares the books; reads all, and writes none of it.
 CREATE USER IF NOT EXISTS 'hotrow_reconciler'@'%' IDENTIFIED BY {{reconciler_password}} REQUIRE SSL;
 -- For people and dashboards: the views, the cookbook, any SELECT.

@@ -47,7 +47,7 @@ SELECT
     happened_at AS since
 FROM desk_order_history
 WHERE order_id = 'o-1' AND step IN ('take', 'settle', 'retake', 'return') AND line = 1
-ORDER BY step DESC
+ORDER BY happened_at DESC, FIELD(step, 'take', 'settle', 'retake', 'return') DESC
 LIMIT 1;
 
 -- 7. How did the stock of a SKU come to be what it is? Its last flushes, with the stock before and after each.

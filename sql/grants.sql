@@ -15,9 +15,20 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.purchase TO 'hotrow_engine'@'%';
 GRANT SELECT, INSERT, DELETE ON hotrow.hold_deadline TO 'hotrow_engine'@'%';
 -- Each start takes a number.
 GRANT INSERT ON hotrow.instance TO 'hotrow_engine'@'%';
+-- What has left the ledger can be read, and how long ids are known is recorded.
+GRANT SELECT ON hotrow.movement_archive TO 'hotrow_engine'@'%';
+GRANT SELECT, UPDATE ON hotrow.archive_state TO 'hotrow_engine'@'%';
 -- Whether the schema is that of the program.
 GRANT SELECT ON hotrow._sqlx_migrations TO 'hotrow_engine'@'%';
 GRANT SELECT ON hotrow.view_source TO 'hotrow_engine'@'%';
+
+-- The archiver: moves ledger rows, and forgets old changes.
+GRANT SELECT, DELETE ON hotrow.movement TO 'hotrow_archiver'@'%';
+GRANT SELECT, INSERT ON hotrow.movement_archive TO 'hotrow_archiver'@'%';
+GRANT SELECT, INSERT, UPDATE ON hotrow.movement_carried TO 'hotrow_archiver'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.purchase TO 'hotrow_archiver'@'%';
+GRANT SELECT, DELETE ON hotrow.stock_version TO 'hotrow_archiver'@'%';
+GRANT SELECT, UPDATE ON hotrow.archive_state TO 'hotrow_archiver'@'%';
 
 -- The reconciler.
 GRANT SELECT ON hotrow.* TO 'hotrow_reconciler'@'%';

@@ -16,7 +16,7 @@ use crate::support::process::{Hotrow, command};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::shop::{Shop, sell, until};
 
-const ACCOUNTS: [&str; 4] = ["migrator", "engine", "reconciler", "reader"];
+const ACCOUNTS: [&str; 5] = ["migrator", "engine", "archiver", "reconciler", "reader"];
 
 /// ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR
 const DENIED: [u16; 3] = [1044, 1142, 1227];
@@ -120,8 +120,7 @@ const SCHEMA: [&str; 8] = [
 ];
 
 /// What no account may do.
-const NEVER: [&str; 6] = [
-    "DELETE FROM movement",
+const NEVER: [&str; 5] = [
     "SET GLOBAL max_connections = 100",
     "CREATE USER mine",
     "GRANT SELECT ON stock TO CURRENT_USER",
@@ -146,8 +145,8 @@ async fn no_account_has_a_password_of_the_script(flavor: Flavor) {
     }
     run(&mut admin, filled).await.unwrap();
     let name = database.name();
-    let expected =
-        ["engine", "migrator", "reader", "reconciler"].map(|it| format!("{name}_{it}@%"));
+    let expected = ["archiver", "engine", "migrator", "reader", "reconciler"]
+        .map(|it| format!("{name}_{it}@%"));
     assert_eq!(database.lines(&made).await, expected);
     // With a password and over TLS only, as far as the server has any.
     let in_the_clear = database.url_as(&format!("{name}_engine:engine%201"), database.address.port);
@@ -274,6 +273,10 @@ async fn the_engine_needs_no_more(flavor: Flavor) {
     premises.denied("engine", &SCHEMA).await;
     premises.denied("engine", &NEVER).await;
     let own = [
+        "DELETE FROM movement",
+        "DELETE FROM movement_archive",
+        "INSERT INTO movement_archive SELECT * FROM movement_archive",
+        "SELECT * FROM movement_carried",
         "UPDATE movement SET delta = 0",
         "DELETE FROM stock",
         "DELETE FROM stock_version",
@@ -353,6 +356,7 @@ async fn readers_see_everything_and_change_nothing(flavor: Flavor) {
             "INSERT INTO stock (sku, available, version) VALUES ('a', 1, 1)",
             "UPDATE stock SET available = 0",
             "DELETE FROM purchase",
+            "DELETE FROM movement",
             "UPDATE change_gate SET complete = 0",
             "DELETE FROM desk_order_history",
             "LOCK TABLES stock READ",

@@ -20,6 +20,7 @@ macro_rules! both_flavors {
     };
 }
 
+mod archive;
 mod at_once;
 mod change_feed;
 mod cookbook;

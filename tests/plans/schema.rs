@@ -13,11 +13,14 @@ use crate::support::alone::Alone;
 use crate::support::make::{cancel, deciding, held_for, merged, take};
 use crate::support::scene::{Scene, land};
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 11] = [
+    "archive_state",
     "change_gate",
     "hold_deadline",
     "instance",
     "movement",
+    "movement_archive",
+    "movement_carried",
     "purchase",
     "stock",
     "stock_version",

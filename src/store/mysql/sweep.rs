@@ -103,7 +103,7 @@ impl SweepConnection {
     }
 }
 
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     patience: Duration,
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, StoreError> {
