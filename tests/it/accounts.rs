@@ -265,6 +265,20 @@ async fn the_engine_needs_no_more(flavor: Flavor) {
     engine.every_call().await;
     engine.an_outage().await;
     audit(&engine.shop.database).await;
+    // What was sold is old by now.
+    let admin = &mut engine.shop.database.connect().await;
+    let age = "UPDATE movement SET created_at = created_at - INTERVAL 500 DAY, \
+                   expires_at = expires_at - INTERVAL 500 DAY; \
+               UPDATE stock_version SET created_at = created_at - INTERVAL 500 DAY";
+    run(admin, age.to_owned()).await.unwrap();
+    let archived = engine.premises.command("archive", "archiver").await;
+    let text = said(&archived);
+    assert!(archived.status.success() && text.contains("older than 400 days: "), "{text}");
+    assert!(!text.contains(" 0 orders") && !text.contains(" 0 changes"), "{text}");
+    audit(&engine.shop.database).await;
+    assert_eq!(engine.client.get_order("o-2").await.body["status"], "deducted");
+    engine.post("/v1/orders/o-2/cancel", serde_json::Value::Null, 409).await;
+
     let doctor = engine.premises.command("doctor", "engine").await;
     assert!(doctor.status.success(), "{}", said(&doctor));
     assert!(!said(&doctor).contains("views"), "{}", said(&doctor));
@@ -289,6 +303,17 @@ async fn the_engine_needs_no_more(flavor: Flavor) {
         "SELECT * FROM desk_growth",
     ];
     premises.denied("engine", &own).await;
+    premises.denied("archiver", &SCHEMA).await;
+    premises.denied("archiver", &NEVER).await;
+    let own = [
+        "UPDATE movement SET delta = 0",
+        "INSERT INTO movement SELECT * FROM movement",
+        "DELETE FROM movement_archive",
+        "UPDATE stock SET available = 0",
+        "UPDATE stock_version SET delta = 0",
+        "SELECT * FROM desk_growth",
+    ];
+    premises.denied("archiver", &own).await;
     // It sees and ends its own sessions, and nobody else's.
     let mut other = premises.login("migrator").await;
     let id: u64 = sqlx::query_scalar("SELECT CONNECTION_ID()").fetch_one(&mut other).await.unwrap();

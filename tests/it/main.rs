@@ -20,6 +20,7 @@ macro_rules! both_flavors {
 }
 
 mod accounts;
+mod archive;
 mod by_hand;
 mod changes;
 mod connection;

@@ -12,6 +12,7 @@ use crate::support::make::{
     adjust, bought_by, cancel, deciding, held_for, merged, settle, sku, take,
 };
 use crate::support::scene::{LONG, Scene, land, run};
+use crate::support::sight::until;
 
 const DAYS: u32 = 30;
 
@@ -241,6 +242,36 @@ async fn a_cancellation_in_that_moment_is_not_lost(flavor: Flavor) {
     scene.balanced().await;
 }
 
+/// The page has been read when somebody cancels one of its orders: that order stays, whole, and the others move.
+async fn what_changes_after_the_look_stays(flavor: Flavor) {
+    loop {
+        let scene = shop(flavor).await;
+        let mut archive = scene.archive().await;
+        let mut holder = scene.admin().await;
+        run(&mut holder, "LOCK TABLES movement_archive WRITE").await;
+        let moving = tokio::spawn(async move { archive.move_orders().await });
+        let waits = "SELECT COUNT(*) FROM information_schema.PROCESSLIST \
+                     WHERE DB = DATABASE() AND STATE LIKE 'Waiting for table metadata lock%'";
+        until("it waits to copy", async || {
+            moving.is_finished()
+                || scene.lines(&format!("SELECT CAST(({waits}) AS CHAR)")).await != ["0"]
+        })
+        .await;
+        let cancelled = merged(20, vec![cancel("old-1", &[("a", 2), ("b", 1)])]);
+        land(&mut scene.connection(), &cancelled).await;
+        run(&mut holder, "UNLOCK TABLES").await;
+        match moving.await.unwrap() {
+            // It does not wait for longer than a second.
+            Err(error) if error.to_string().contains("1205") => continue,
+            moved => assert_eq!(moved.unwrap().unwrap().movements, 8),
+        }
+        let (in_ledger, archived) = scene.find("old-1").await;
+        assert_eq!((in_ledger.unwrap().standing, archived), (Standing::Cancelled, None));
+        scene.balanced().await;
+        return;
+    }
+}
+
 /// 1,800 orders, all of them old.
 const MANY: &str = "INSERT INTO movement (order_id, step, line, kind, sku, delta, flush_id, created_at) \
     WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 900) \
@@ -271,7 +302,7 @@ async fn a_run_that_was_ended_goes_on(flavor: Flavor) {
     let before = scene.archived().await.len();
     assert_eq!(before, moved.orders);
     let mut again = None;
-    crate::support::sight::until("the right is free", async || {
+    until("the right is free", async || {
         again = ArchiveConnection::acquire(&scene.address, DAYS, LONG).await.unwrap();
         again.is_some()
     })
@@ -416,6 +447,7 @@ both_flavors!(
     old_orders_move_whole,
     an_id_can_be_used_again_after_its_lifetime,
     a_cancellation_in_that_moment_is_not_lost,
+    what_changes_after_the_look_stays,
     a_run_that_was_ended_goes_on,
     what_was_promised_longer_is_kept,
     old_changes_are_forgotten,

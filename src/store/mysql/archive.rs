@@ -125,12 +125,12 @@ impl ArchiveConnection {
         }
         add(&sql::NOTE_POSITION);
         let connection = &mut self.session.connection;
-        let (affected, purchases) = run(connection, script).await?;
+        let (affected, _) = run(connection, script).await?;
         let movements = match affected[..] {
             // BEGIN, and the position.
             [_, 1] => 0,
-            [_, copied, _, _, added, _, removed, 1]
-                if copied == removed && added == purchases.len() as u64 =>
+            [_, copied, purchases, _, added, _, removed, 1]
+                if copied == removed && purchases == added =>
             {
                 copied
             }

@@ -62,14 +62,14 @@ const BROKEN: [(&str, &str); 8] = [
     ),
     (
         "the versions add up",
-        "SELECT CONCAT_WS(' ', stock.sku, stock.available, SUM(kept.delta), stock.version, COUNT(*)) FROM stock \
-         JOIN stock_version AS kept ON kept.sku = stock.sku \
-         JOIN (SELECT sku, MIN(version) AS version FROM stock_version GROUP BY sku) AS first \
-             ON first.sku = stock.sku \
-         JOIN stock_version AS oldest ON oldest.sku = first.sku AND oldest.version = first.version \
-         GROUP BY stock.sku, stock.available, stock.version, oldest.available, oldest.delta, oldest.version \
-         HAVING stock.available <> oldest.available - oldest.delta + SUM(kept.delta) \
-             OR stock.version <> oldest.version + COUNT(*) - 1",
+        "SELECT CONCAT_WS(' ', sku, available, since, version, kept) FROM ( \
+             SELECT stock.sku, stock.available, stock.version, COUNT(*) AS kept, \
+                 MIN(kept.version) AS first, SUM(kept.delta) AS since \
+             FROM stock JOIN stock_version AS kept ON kept.sku = stock.sku \
+             GROUP BY stock.sku, stock.available, stock.version) AS sums \
+         WHERE version <> first + kept - 1 OR available <> since + ( \
+             SELECT oldest.available - oldest.delta FROM stock_version AS oldest \
+             WHERE oldest.sku = sums.sku AND oldest.version = sums.first)",
     ),
     (
         "buyers have what their orders say",

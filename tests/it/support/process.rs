@@ -40,6 +40,19 @@ pub(crate) async fn command(name: &'static str, database_url: &str) -> Output {
     tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
 }
 
+/// The same without waiting for its end.
+pub(crate) fn begin(name: &'static str, database_url: &str, more: &[&str]) -> Child {
+    Command::new(BINARY)
+        .args([name, "--database-url", database_url])
+        .args(more)
+        .current_dir(room::directory(name))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 impl Hotrow {
     /// Starts it on a migrated database with more arguments, and waits until it listens.
     pub(crate) async fn serve(database_url: String, more: &[&str]) -> Self {

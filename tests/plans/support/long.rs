@@ -7,7 +7,7 @@ use super::scene::{Scene, run};
 use crate::explain::explain;
 
 /// What has a row for every order, or for every flush.
-const LEDGER: [&str; 2] = ["movement", "stock_version"];
+const LEDGER: [&str; 3] = ["movement", "movement_archive", "stock_version"];
 /// Their names in the views and the cookbook.
 const ALIASES: [&str; 8] =
     ["flushed", "newest", "oldest", "previous", "recent", "settled", "stock_version", "taken"];
