@@ -7,6 +7,7 @@
 mod crew;
 mod engine_thread;
 mod mailbox;
+mod recent_holds;
 mod tally;
 mod ticket;
 
@@ -18,11 +19,14 @@ use tokio::sync::{oneshot, watch};
 
 pub use ticket::{BatchTicket, Ticket};
 
-use crate::domain::{LimitKind, NotExecuted, Operation, Sku, Timestamp, Verdict};
+use crate::domain::{
+    LimitKind, NotExecuted, Operation, OrderId, Sku, TakenOrder, Timestamp, Verdict,
+};
 use crate::limits;
 use crate::store::mysql::{Address, FlushTiming, MigrateError, register_instance};
 use crate::telemetry::metrics::{Metrics, VerdictKind};
 use mailbox::Mailbox;
+use recent_holds::RecentHolds;
 use ticket::{Reply, batch_ticket, deliver_all, ticket};
 
 /// The bounds of the lanes.
@@ -89,6 +93,7 @@ impl Drop for Callers {
 #[derive(Debug)]
 struct Shared {
     mailbox: Mailbox,
+    recent_holds: RecentHolds,
     /// Operations accepted and not yet answered.
     admitted: AtomicUsize,
     process_depth_max: usize,
@@ -149,6 +154,7 @@ impl Lanes {
         let first_flush = register_instance(&address).await?;
         let shared = Arc::new(Shared {
             mailbox: Mailbox::default(),
+            recent_holds: RecentHolds::default(),
             admitted: AtomicUsize::new(0),
             process_depth_max: config.process_depth_max,
             draining: AtomicBool::new(false),
@@ -168,6 +174,7 @@ impl Lanes {
     pub fn without_engine(metrics: Metrics) -> Self {
         let shared = Arc::new(Shared {
             mailbox: Mailbox::default(),
+            recent_holds: RecentHolds::default(),
             admitted: AtomicUsize::new(0),
             process_depth_max: 0,
             draining: AtomicBool::new(false),
@@ -194,6 +201,13 @@ impl Lanes {
         let (ticket, replies) = batch_ticket(operations.len());
         self.shared().accept(operations.into_iter().zip(replies));
         ticket
+    }
+
+    /// The order as it was taken, if it is a hold that this process took lately; it may be settled by now.
+    /// It is told once: whoever wants to know more than how to settle it looks it up in the ledger.
+    #[must_use]
+    pub fn recent_hold(&self, id: &OrderId) -> Option<TakenOrder> {
+        self.shared().recent_holds.take(id)
     }
 
     fn shared(&self) -> &Shared {
@@ -251,7 +265,10 @@ impl Shared {
         }
         let admitted = self.admit(incoming.len());
         let messages = incoming.by_ref().take(admitted);
-        let messages = messages.map(|(operation, reply)| Message::Submit(operation, reply));
+        let messages = messages.map(|(operation, reply)| {
+            let reply = reply.knowing(&operation);
+            Message::Submit(operation, reply)
+        });
         if let Err(unread) = self.mailbox.post(messages) {
             self.admitted.fetch_sub(admitted, Ordering::AcqRel);
             for message in unread {

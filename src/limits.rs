@@ -62,6 +62,9 @@ pub const ORDER_DEADLINE_MS: u64 = 10_000;
 pub const DESK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 /// Orders that are read together.
 pub const LOOKUP_ORDERS_MAX: usize = 1_024;
+/// Lines of the holds that a process remembers, so that it need not look them up to settle them; about
+/// 250 bytes each.
+pub const RECENT_HOLD_LINES_MAX: usize = 131_072;
 /// Readers of an order that may wait; more wait to wait.
 pub const LOOKUPS_WAITING_MAX: usize = 16_384;
 /// Holds that expire together.

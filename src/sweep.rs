@@ -7,26 +7,21 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::domain::{Goal, Operation, OrderStatus, Refusal, Settlement, Verdict};
 use crate::lane::Lanes;
 use crate::limits::{DESK_PATIENCE, SWEEP_HOLDS_MAX, SWEEP_PAUSE_MS, SWEEP_ROUND_MS};
 use crate::store::StoreError;
-use crate::store::mysql::{Address, Desk, DueHold, SweepConnection};
+use crate::store::mysql::{Address, Deadline, DeadlineConnection, DueHold, SweepConnection};
 use crate::telemetry::metrics::Metrics;
-
-/// Holds that are looked up and settled together.
-const SWEEP_PART_HOLDS: usize = 1_024;
 
 /// What a sweep works with.
 #[derive(Clone, Debug)]
 pub struct Sweep {
     /// Where the deadlines are.
     pub address: Address,
-    /// Where orders are looked up.
-    pub desk: Desk,
     /// Through which holds expire.
     pub lanes: Lanes,
     /// Where it is counted.
@@ -53,98 +48,110 @@ impl Sweep {
     /// Returns without an error when another process sweeps.
     async fn sweep_while_it_goes_well(&self, in_trouble: &mut bool) -> Result<(), StoreError> {
         let acquired = SweepConnection::acquire(&self.address, DESK_PATIENCE).await?;
-        let Some(mut connection) = acquired else { return Ok(()) };
+        let Some(mut due_holds) = acquired else { return Ok(()) };
+        let mut deadlines = DeadlineConnection::open(&self.address, DESK_PATIENCE).await?;
         if std::mem::take(in_trouble) {
             info!("the sweep goes on");
         }
         loop {
-            self.sweep_round(&mut connection).await?;
+            let (due, due_pages) = mpsc::channel(1);
+            let (settled, settled_pages) = mpsc::channel(1);
+            let ((), (), ()) = tokio::try_join!(
+                read_round(&mut due_holds, due),
+                self.expire_pages(due_pages, settled),
+                forget_pages(&mut deadlines, settled_pages),
+            )?;
         }
     }
 
-    /// Goes through all holds that are due, from the oldest on, and through those that become due, for the
-    /// time of a round. The next one meets again what this one could not settle, and what was committed
-    /// late. While some expire, the deadlines of those before are removed and the next are read.
-    async fn sweep_round(&self, connection: &mut SweepConnection) -> Result<(), StoreError> {
-        let started = Instant::now();
-        let mut due = connection.due(None, SWEEP_HOLDS_MAX).await?;
-        let mut last = due.last().cloned();
-        let mut settled = Vec::new();
+    /// Lets pages of holds expire, the next while the deadlines of the last are removed.
+    async fn expire_pages(
+        &self,
+        mut due: mpsc::Receiver<Vec<DueHold>>,
+        settled: mpsc::Sender<Vec<Deadline>>,
+    ) -> Result<(), StoreError> {
         let mut overdue = 0;
-        loop {
-            let found = due.len();
-            let reading = async {
-                connection.forget(&settled).await?;
-                connection.due(last.as_ref(), SWEEP_HOLDS_MAX).await
-            };
-            let (next, expired) = tokio::join!(reading, self.expire(due));
-            (due, settled) = (next?, expired?);
-            overdue += found - settled.len();
-            last = due.last().cloned().or(last);
-            if !due.is_empty() {
-                continue;
-            }
-            connection.forget(&settled).await?;
-            settled.clear();
-            self.metrics.holds_overdue(overdue);
-            if started.elapsed() >= Duration::from_millis(SWEEP_ROUND_MS) {
+        while let Some(page) = due.recv().await {
+            overdue += page.len();
+            let page = self.expire(page).await;
+            overdue -= page.len();
+            if settled.send(page).await.is_err() {
+                // Its error ends the round.
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(SWEEP_PAUSE_MS)).await;
         }
+        self.metrics.holds_overdue(overdue);
+        Ok(())
     }
 
-    /// Lets these holds expire, if they are still held, several parts at a time: some are looked up while
-    /// others are flushed. Returns those that are settled, in whatever way.
-    async fn expire(&self, due: Vec<DueHold>) -> Result<Vec<DueHold>, StoreError> {
-        let mut parts = JoinSet::new();
-        for part in due.chunks(SWEEP_PART_HOLDS) {
-            let (sweep, part) = (self.clone(), part.to_vec());
-            parts.spawn(async move { sweep.expire_part(part).await });
-        }
+    /// Lets these holds expire, if they are still held. Returns the deadlines of those that are settled, in
+    /// whatever way.
+    async fn expire(&self, due: Vec<DueHold>) -> Vec<Deadline> {
         let mut settled = Vec::with_capacity(due.len());
-        while let Some(part) = parts.join_next().await {
-            let stopped = |_| StoreError::Unavailable("the sweep was stopped".to_owned());
-            settled.extend(part.map_err(stopped)??);
-        }
-        Ok(settled)
-    }
-
-    async fn expire_part(&self, due: Vec<DueHold>) -> Result<Vec<DueHold>, StoreError> {
-        let ids: Vec<_> = due.iter().map(|hold| hold.order_id.clone()).collect();
-        let mut orders = self.desk.orders(&ids).await?;
-        let mut settled = Vec::with_capacity(due.len());
-        let mut expiring = Vec::new();
-        let mut operations = Vec::new();
-        for hold in due {
-            let order = orders.remove(&hold.order_id);
+        let mut expiring = Vec::with_capacity(due.len());
+        let mut operations = Vec::with_capacity(due.len());
+        for DueHold { deadline, order } in due {
             match order.map(|order| Settlement::new(order, Goal::Expire)) {
                 Some(Ok(settlement)) => {
-                    expiring.push(hold);
+                    expiring.push(deadline);
                     operations.push(Operation::Settle(settlement));
                 }
                 // Settled before, or somebody has deleted its rows by hand.
-                Some(Err(_)) | None => settled.push(hold),
+                Some(Err(_)) | None => settled.push(deadline),
             }
         }
         let verdicts = self.lanes.submit_all(operations).await;
         let mut expired = 0;
-        for (hold, verdict) in expiring.into_iter().zip(verdicts) {
+        for (deadline, verdict) in expiring.into_iter().zip(verdicts) {
             match verdict {
                 Verdict::Done { replayed, .. } => {
                     expired += u64::from(!replayed);
-                    settled.push(hold);
+                    settled.push(deadline);
                 }
                 Verdict::Refused(Refusal::Settled(status)) if status != OrderStatus::Held => {
-                    settled.push(hold);
+                    settled.push(deadline);
                 }
                 Verdict::Refused(refusal) => {
-                    tracing::debug!(order_id = %hold.order_id, ?refusal, "a hold cannot expire");
+                    tracing::debug!(order_id = %deadline.order_id, ?refusal, "a hold cannot expire");
                 }
                 Verdict::NotExecuted(_) | Verdict::Unknown => {}
             }
         }
         self.metrics.holds_expired(expired);
-        Ok(settled)
+        settled
     }
+}
+
+/// Goes through all holds that are due, from the oldest on, and through those that become due, for the time of a
+/// round. The next one meets again what this one could not settle, and what was committed late.
+async fn read_round(
+    connection: &mut SweepConnection,
+    due: mpsc::Sender<Vec<DueHold>>,
+) -> Result<(), StoreError> {
+    let started = Instant::now();
+    let mut last = None;
+    loop {
+        let page = connection.due(last.as_ref(), SWEEP_HOLDS_MAX).await?;
+        if let Some(newest) = page.last() {
+            last = Some(newest.deadline.clone());
+            if due.send(page).await.is_err() {
+                // The error of those behind ends the round.
+                return Ok(());
+            }
+        } else if started.elapsed() < Duration::from_millis(SWEEP_ROUND_MS) {
+            tokio::time::sleep(Duration::from_millis(SWEEP_PAUSE_MS)).await;
+        } else {
+            return Ok(());
+        }
+    }
+}
+
+async fn forget_pages(
+    connection: &mut DeadlineConnection,
+    mut settled: mpsc::Receiver<Vec<Deadline>>,
+) -> Result<(), StoreError> {
+    while let Some(page) = settled.recv().await {
+        connection.forget(&page).await?;
+    }
+    Ok(())
 }

@@ -9,7 +9,9 @@ use super::problem::Problem;
 use super::state::State;
 use super::wire::{self, EmptyBody, OrderAnswer, OrderBody};
 use super::{route, verdict};
-use crate::domain::{Goal, Operation, Order, OrderStatus, Settled, Settlement, TakenOrder};
+use crate::domain::{
+    Goal, Operation, Order, OrderId, OrderStatus, Settled, Settlement, TakenOrder,
+};
 
 /// `POST /v1/orders`
 pub(super) async fn take(state: &State, caller: Caller, upload: Upload<'_>) -> Outcome {
@@ -32,7 +34,8 @@ pub(super) fn parse(json: &[u8]) -> Result<Order, Problem> {
 
 /// `GET /v1/orders/{order_id}`
 pub(super) async fn read_one(state: &State, id: &str) -> Outcome {
-    let (Found::InLedger(taken) | Found::Archived(taken)) = find(state, id).await?;
+    let (Found::InLedger(taken) | Found::Archived(taken)) =
+        find(state, route::order_id(id)?).await?;
     Ok(answer_with(&taken, taken.standing.status()))
 }
 
@@ -46,7 +49,12 @@ pub(super) async fn settle(
 ) -> Outcome {
     expect_nothing(upload).await?;
     state.access.spend(caller, 1)?;
-    let (taken, archived) = match find(state, id).await? {
+    let id = route::order_id(id)?;
+    let found = match state.lanes.recent_hold(&id) {
+        Some(taken) => Found::InLedger(taken),
+        None => find(state, id).await?,
+    };
+    let (taken, archived) = match found {
         Found::InLedger(taken) => (taken, false),
         Found::Archived(taken) => (taken, true),
     };
@@ -75,8 +83,7 @@ enum Found {
     Archived(TakenOrder),
 }
 
-async fn find(state: &State, id: &str) -> Result<Found, Failure> {
-    let id = route::order_id(id)?;
+async fn find(state: &State, id: OrderId) -> Result<Found, Failure> {
     // A read whose outcome is unknown has changed nothing either.
     let unavailable = |error| state.database_unavailable("reading an order", &error);
     if let Some(taken) = state.desk.order(id.clone()).await.map_err(unavailable)? {

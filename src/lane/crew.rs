@@ -36,7 +36,7 @@ pub(super) enum Done {
 pub(super) struct Report {
     pub done: Done,
     connection: usize,
-    open: bool,
+    session: Option<u64>,
 }
 
 /// All connections, and which of them carries which flush.
@@ -47,7 +47,9 @@ pub(super) struct Crew {
     /// The newest used last, so that few connections stay busy and the others idle.
     free: Vec<usize>,
     carries: HashMap<FlushId, usize>,
-    open: Vec<bool>,
+    sessions: Vec<Option<u64>>,
+    /// A session has ended since this was last asked.
+    session_lost: bool,
     members: tokio::task::JoinSet<()>,
 }
 
@@ -66,8 +68,16 @@ impl Crew {
             })
             .collect();
         let free = (0..connections).rev().collect();
-        let open = vec![false; connections];
-        Self { tasks, reports, free, carries: HashMap::new(), open, members }
+        let sessions = vec![None; connections];
+        Self {
+            tasks,
+            reports,
+            free,
+            carries: HashMap::new(),
+            sessions,
+            session_lost: false,
+            members,
+        }
     }
 
     pub(super) fn execute(&mut self, plan: Arc<Plan>) {
@@ -122,7 +132,8 @@ impl Crew {
     }
 
     fn note(&mut self, report: &Report) {
-        self.open[report.connection] = report.open;
+        let before = std::mem::replace(&mut self.sessions[report.connection], report.session);
+        self.session_lost |= before.is_some() && before != report.session;
         match report.done {
             // The transaction goes on.
             Done::Prepared(_, Ok(())) | Done::Executed(_, Execution::Ready { .. }) => return,
@@ -139,7 +150,12 @@ impl Crew {
 
     /// Connections that have a session with the server.
     pub(super) fn open(&self) -> usize {
-        self.open.iter().filter(|open| **open).count()
+        self.sessions.iter().flatten().count()
+    }
+
+    /// True if a session with the server has ended since this was last asked.
+    pub(super) fn has_lost_a_session(&mut self) -> bool {
+        std::mem::take(&mut self.session_lost)
     }
 
     /// Ends all sessions.
@@ -175,8 +191,8 @@ async fn work(
             }
             Task::Probe => Done::Probed { usable: connection.probe().await },
         };
-        let open = connection.is_open();
-        if reports.send(Report { done, connection: index, open }).is_err() {
+        let session = connection.session();
+        if reports.send(Report { done, connection: index, session }).is_err() {
             return;
         }
     }

@@ -163,6 +163,9 @@ impl Engine {
     fn take_report(&mut self, report: Report) {
         let now_ms = self.now_ms();
         self.tally.reported(&report.done);
+        if self.crew.has_lost_a_session() {
+            self.shared.recent_holds.forget_all();
+        }
         match report.done {
             Done::Prepared(flush, outcome) => self.combiner.prepared(now_ms, flush, outcome),
             Done::Executed(flush, execution) => self.combiner.executed(now_ms, flush, execution),
@@ -229,8 +232,13 @@ impl Engine {
         }
     }
 
-    fn answer(&self, answers: Vec<(Reply, Verdict)>) {
+    fn answer(&self, mut answers: Vec<(Reply, Verdict)>) {
         self.tally.answered(&answers);
+        self.shared.recent_holds.note(
+            answers
+                .iter_mut()
+                .filter_map(|(reply, verdict)| Some((reply.take_hold()?, verdict.clone()))),
+        );
         self.shared.admitted.fetch_sub(answers.len(), Ordering::AcqRel);
         if let Err(undelivered) = self.courier.send(answers) {
             // The callers' runtime is gone, and with it the courier; the tickets may not be.

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 
-use crate::domain::Verdict;
+use crate::domain::{Operation, Order, Verdict};
 
 /// The answers of one submission; done when none is missing.
 #[derive(Debug)]
@@ -64,9 +64,26 @@ impl Board {
 pub(crate) struct Reply {
     board: Option<Arc<Mutex<Board>>>,
     place: usize,
+    /// The order, if it is to be held.
+    hold: Option<Box<Order>>,
 }
 
 impl Reply {
+    /// The same reply, which knows what is to be held.
+    pub(crate) fn knowing(mut self, operation: &Operation) -> Self {
+        if let Operation::Take(order) = operation
+            && order.hold().is_some()
+        {
+            self.hold = Some(Box::new(order.clone()));
+        }
+        self
+    }
+
+    /// What was to be held, once.
+    pub(crate) fn take_hold(&mut self) -> Option<Box<Order>> {
+        self.hold.take()
+    }
+
     /// Puts the verdict on its board and wakes the caller when it was the last one missing.
     pub(crate) fn deliver(mut self, verdict: Verdict) {
         self.put(verdict);
@@ -125,7 +142,7 @@ pub struct BatchTicket(Arc<Mutex<Board>>);
 
 pub(crate) fn ticket() -> (Ticket, Reply) {
     let board = Arc::new(Mutex::new(Board::new(1)));
-    (Ticket(Arc::clone(&board)), Reply { board: Some(board), place: 0 })
+    (Ticket(Arc::clone(&board)), Reply { board: Some(board), place: 0, hold: None })
 }
 
 pub(crate) fn batch_ticket(
@@ -133,7 +150,10 @@ pub(crate) fn batch_ticket(
 ) -> (BatchTicket, impl ExactSizeIterator<Item = Reply> + use<>) {
     let board = Arc::new(Mutex::new(Board::new(len)));
     let ticket = BatchTicket(Arc::clone(&board));
-    (ticket, (0..len).map(move |place| Reply { board: Some(Arc::clone(&board)), place }))
+    (
+        ticket,
+        (0..len).map(move |place| Reply { board: Some(Arc::clone(&board)), place, hold: None }),
+    )
 }
 
 impl Future for BatchTicket {

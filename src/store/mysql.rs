@@ -30,4 +30,4 @@ pub use desk::Desk;
 pub use flush::{FlushConnection, FlushTiming};
 pub use migrate::{MigrateError, migrate, register_instance};
 pub use server::{Finding, Inspection, inspect};
-pub use sweep::{DueHold, SweepConnection};
+pub use sweep::{Deadline, DeadlineConnection, DueHold, SweepConnection};

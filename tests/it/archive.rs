@@ -141,9 +141,18 @@ async fn what_is_archived_over_http(flavor: Flavor) {
     assert_eq!(batch.headers["idempotency-lifetime"], "2592000");
     assert_eq!(post("/v1/orders/cancelled/cancel").await.status, 200);
     let feed = client.get("/v1/changes").await.body;
+    let hold = async |id: &str, seconds: u32| {
+        let line = json!({"sku": "a", "quantity": 4});
+        let body = json!({"order_id": id, "lines": [line], "hold_seconds": seconds});
+        client.call(Method::POST, "/v1/orders", Some(body)).await.unwrap()
+    };
+    assert_eq!(hold("lapsed", 1).await.status, 201);
+    until("it expires", async || client.get_order("lapsed").await.body["status"] == "expired")
+        .await;
     by_hand(
         &shop,
-        "UPDATE movement SET created_at = created_at - INTERVAL 31 DAY; \
+        "UPDATE movement SET created_at = created_at - INTERVAL 31 DAY, \
+             expires_at = expires_at - INTERVAL 31 DAY; \
          UPDATE stock_version SET created_at = created_at - INTERVAL 31 DAY WHERE version < 3",
     )
     .await;
@@ -154,7 +163,7 @@ async fn what_is_archived_over_http(flavor: Flavor) {
     let shorter = begin("archive", &shop.database.url(), &["--idempotency-days", "2"]);
     let output = tokio::task::spawn_blocking(|| shorter.wait_with_output()).await.unwrap().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let said = "older than 30 days: 2 orders with 3 ledger rows moved, 2 changes forgotten\n";
+    let said = "older than 30 days: 3 orders with 5 ledger rows moved, 2 changes forgotten\n";
     assert_eq!(text, said);
 
     assert_eq!(client.get_order("sold").await.body, before);
@@ -168,6 +177,11 @@ async fn what_is_archived_over_http(flavor: Flavor) {
     assert_eq!(settled.body["type"], "/problems/order-settled");
     assert_eq!(settled.body["order_status"], "deducted");
     assert_eq!(post("/v1/orders/nobody/cancel").await.status, 404);
+    // The process that took the hold may remember it, and another one has as many units held.
+    assert_eq!(hold("open", 600).await.status, 201);
+    let lapsed = post("/v1/orders/lapsed/cancel").await;
+    assert_eq!((lapsed.status, &lapsed.body["order_status"]), (409, &json!("expired")));
+    assert_eq!(client.get_stock("a").await.body["held"], 4);
     assert_eq!(order_of(&client, "sold".to_owned()).await.status, 201, "its lifetime is over");
     assert_eq!(post("/v1/orders/sold/cancel").await.status, 200, "the new one can be cancelled");
 

@@ -35,5 +35,6 @@ mod resolving;
 mod schema;
 mod server;
 mod support;
+mod sweep;
 mod trouble;
 mod views;

@@ -32,12 +32,22 @@ const LASTING_S: i64 = 3_600;
 /// Connections for looking orders up.
 const DESK_CONNECTIONS: u32 = 4;
 
+/// What is known of a hold that is to be settled.
+#[derive(Clone, Copy, Debug)]
+enum Memory {
+    /// As in the process that took it, if that was lately.
+    OfThisProcess,
+    /// As in any other.
+    None,
+}
+
 /// Done a second, by what was done.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rates {
     deduct: f64,
     hold: f64,
     confirm: f64,
+    confirm_looked_up: f64,
     settle: f64,
     expire: f64,
 }
@@ -50,7 +60,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let holds = settings.by_suite(20_000, 100_000);
     let workload = Workload::one_hot()?.named("holds");
     let title = format!(
-        "one hot SKU: {holds} plain orders; {holds} holds, all confirmed; {holds} holds of which at \
+        "one hot SKU: {holds} plain orders; {holds} holds, all confirmed, and as many by another process; {holds} holds of which at \
          once 60 % are confirmed, 30 % cancelled and 10 % left to expire; {holds} holds that expire"
     );
     let mut collector = Collector::new(workload.name, title, CLOSED_LOOP);
@@ -73,6 +83,11 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
                     ("deduct_per_s", "deducted/s", rates.deduct),
                     ("hold_per_s", "held/s", rates.hold),
                     ("confirm_per_s", "confirmed/s", rates.confirm),
+                    (
+                        "confirm_looked_up_per_s",
+                        "confirmed/s that another process has taken",
+                        rates.confirm_looked_up,
+                    ),
                     ("settle_per_s", "settled/s, confirmed and cancelled at once", rates.settle),
                     ("expire_per_s", "expired/s", rates.expire),
                 ] {
@@ -94,7 +109,7 @@ async fn play(stage: &Stage<'_>, holds: usize) -> Outcome<(Window, Rates)> {
     let life = Life { stage, lanes: lanes.clone(), desk: desk.clone() };
     let watch = CpuWatch { database: stage.database_pid, service: None };
     let all = async {
-        let rates = life.live(holds, Sweep { address, desk: desk.clone(), lanes, metrics }).await;
+        let rates = life.live(holds, Sweep { address, lanes, metrics }).await;
         stage.turn.stop();
         rates
     };
@@ -118,15 +133,18 @@ impl Life<'_> {
         let (expire, _) = self.take(holds, Some(expiring)).await?;
         let (mixed, hold) = self.take(holds, Some(expiring)).await?;
         let end = Instant::now() + Duration::from_secs(expiring.seconds().into());
-        let settle = self.settle(mixed, |number| match number % 10 {
+        let settle = self.settle(mixed, Memory::OfThisProcess, |number| match number % 10 {
             0..6 => Some(Goal::Confirm),
             6..9 => Some(Goal::Cancel),
             _ => None,
         });
         let settle = settle.await?;
         let (_, deduct) = self.take(holds, None).await?;
-        let (lasting, _) = self.take(holds, Some(HoldSeconds::new(LASTING_S)?)).await?;
-        let confirm = self.settle(lasting, |_| Some(Goal::Confirm)).await?;
+        let lasting = Some(HoldSeconds::new(LASTING_S)?);
+        let (ours, _) = self.take(holds, lasting).await?;
+        let confirm = self.settle(ours, Memory::OfThisProcess, |_| Some(Goal::Confirm)).await?;
+        let (foreign, _) = self.take(holds, lasting).await?;
+        let confirm_looked_up = self.settle(foreign, Memory::None, |_| Some(Goal::Confirm)).await?;
         tokio::time::sleep_until(end.into()).await;
         let overdue = expire.end - expire.start + holds as u64 / 10;
         let began = Instant::now();
@@ -134,7 +152,7 @@ impl Life<'_> {
         self.until_nothing_is_held().await?;
         let expire = overdue as f64 / began.elapsed().as_secs_f64();
         sweeping.abort();
-        Ok(Rates { deduct, hold, confirm, settle, expire })
+        Ok(Rates { deduct, hold, confirm, confirm_looked_up, settle, expire })
     }
 
     /// Takes so many orders. Returns their numbers, and how many a second.
@@ -155,10 +173,11 @@ impl Life<'_> {
         Ok((numbers, rate.await?))
     }
 
-    /// Looks these orders up and settles them. Returns how many a second.
+    /// Settles these orders, after looking up in the ledger what is not remembered. Returns how many a second.
     async fn settle(
         &self,
         numbers: Range<u64>,
+        memory: Memory,
         goal: impl Fn(u64) -> Option<Goal> + Copy + Send + Sync + 'static,
     ) -> Outcome<f64> {
         self.in_chunks(numbers, move |life, numbers| async move {
@@ -166,11 +185,18 @@ impl Life<'_> {
                 .filter_map(|number| Some((life.orders.id(number), goal(number)?)))
                 .map(|(id, goal)| Ok((OrderId::new("order_id", &id)?, goal)))
                 .collect::<Outcome<_>>()?;
-            let ids: Vec<OrderId> = wanted.iter().map(|(id, _)| id.clone()).collect();
-            let mut taken = life.desk.orders(&ids).await?;
+            let remembered = |(id, _): &(OrderId, Goal)| match memory {
+                Memory::OfThisProcess => life.lanes.recent_hold(id),
+                Memory::None => None,
+            };
+            let remembered: Vec<_> = wanted.iter().map(remembered).collect();
+            let forgotten = wanted.iter().zip(&remembered).filter(|(_, order)| order.is_none());
+            let ids: Vec<OrderId> = forgotten.map(|((id, _), _)| id.clone()).collect();
+            let mut found = life.desk.orders(&ids).await?;
             let mut operations = Vec::with_capacity(wanted.len());
-            for (id, goal) in wanted {
-                let order = taken.remove(&id).ok_or("an order that was held is not there")?;
+            for ((id, goal), order) in wanted.into_iter().zip(remembered) {
+                let order = order.or_else(|| found.remove(&id));
+                let order = order.ok_or("an order that was held is not there")?;
                 let settlement = Settlement::new(order, goal);
                 let settlement = settlement.map_err(|settled| format!("{id} is {settled:?}"))?;
                 operations.push(Operation::Settle(settlement));

@@ -182,7 +182,7 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
                 report.median("holds", "hotrow", "confirm_per_s"),
                 report.median("holds", "hotrow", "deduct_per_s"),
             ),
-            "each looked up first".to_owned(),
+            "in the process that took them, which remembers the last 131,072".to_owned(),
         ),
         bar(
             "holds expired a second",

@@ -10,7 +10,7 @@ use sqlx::Row;
 
 use super::address::Address;
 use super::connect::{Session, close, connect, run, text};
-use super::known::{decode_error, sku};
+use super::known::{order_id, sku};
 use super::statement as sql;
 use super::statement::{Statement, write_id, write_int, write_rows};
 use super::sweep::in_time;
@@ -86,7 +86,7 @@ impl ArchiveConnection {
         let mut old = Vec::new();
         let mut last = None;
         for row in &rows {
-            let id = OrderId::new("order_id", text(row, 0)?).map_err(decode_error)?;
+            let id = order_id(row, 0)?;
             if row.try_get_unchecked::<i64, _>(1)? == 1 {
                 old.push(id.clone());
             }

@@ -38,6 +38,7 @@ pub struct FlushConnection {
     address: Address,
     timing: FlushTiming,
     session: Option<Session>,
+    sessions_made: u64,
     abandoned: Abandoned,
 }
 
@@ -51,13 +52,13 @@ impl FlushConnection {
     /// A connection that is made when the first plan needs it.
     #[must_use]
     pub fn new(address: Address, timing: FlushTiming, abandoned: Abandoned) -> Self {
-        Self { address, timing, session: None, abandoned }
+        Self { address, timing, session: None, sessions_made: 0, abandoned }
     }
 
-    /// True while there is a session with the server.
+    /// The number of the session with the server while there is one; each has another.
     #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.session.is_some()
+    pub fn session(&self) -> Option<u64> {
+        self.session.as_ref().map(|_| self.sessions_made)
     }
 
     /// Executes a plan up to the point where it can be committed.
@@ -291,7 +292,11 @@ impl FlushConnection {
         let readying = async {
             let mut session = match kept {
                 Some(session) => session,
-                None => connect(&self.address).await?,
+                None => {
+                    let session = connect(&self.address).await?;
+                    self.sessions_made += 1;
+                    session
+                }
             };
             self.abandoned.end_all(&mut session).await?;
             Ok::<_, sqlx::Error>(session)

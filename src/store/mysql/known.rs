@@ -40,7 +40,7 @@ pub(super) fn read_ledger(rows: &[MySqlRow]) -> Result<Ledger, sqlx::Error> {
             _ => known.push(row),
         }
     }
-    ledger.known = read_known(known)?;
+    ledger.known = read_known(known, 0)?;
     Ok(ledger)
 }
 
@@ -59,38 +59,38 @@ fn locked_stock(row: &MySqlRow) -> Result<LockedStock, sqlx::Error> {
     })
 }
 
-/// The rows of `select_known.sql`.
+/// Rows with the columns of `select_known.sql`, the first of them at `from`.
 pub(super) fn read_known<'r>(
     rows: impl IntoIterator<Item = &'r MySqlRow>,
+    from: usize,
 ) -> Result<FxHashMap<OrderId, KnownMovements>, sqlx::Error> {
     let mut known: FxHashMap<OrderId, KnownMovements> = FxHashMap::default();
     for row in rows {
-        let order_id = OrderId::new("order_id", text(row, 0)?).map_err(decode_error)?;
-        let movements = known.entry(order_id).or_default();
-        let kind = text(row, 3)?;
-        let flush = FlushId(row.try_get(8)?);
-        let at = Timestamp::from_micros(row.try_get(9)?);
+        let movements = known.entry(order_id(row, from)?).or_default();
+        let kind = text(row, from + 3)?;
+        let flush = FlushId(row.try_get(from + 8)?);
+        let at = Timestamp::from_micros(row.try_get(from + 9)?);
         let step =
             |kind| Ok::<_, sqlx::Error>(Some(KnownStep { kind: settled_by(kind)?, flush, at }));
-        match text(row, 1)? {
+        match text(row, from + 1)? {
             "take" => {
                 let take = match &mut movements.take {
                     Some(take) => take,
                     None => movements.take.insert(KnownTake {
                         lines: Vec::new(),
-                        buyer: buyer(row, 6)?,
-                        expires_at: time(row, 7)?,
+                        buyer: buyer(row, from + 6)?,
+                        expires_at: time(row, from + 7)?,
                         flush,
                         at,
                     }),
                 };
-                take.lines.push((sku(row, 4)?, -row.try_get::<i64, _>(5)?));
+                take.lines.push((sku(row, from + 4)?, -row.try_get::<i64, _>(from + 5)?));
             }
             "settle" => movements.settle = step(kind)?,
             "retake" => movements.retake = step(kind)?,
             "return" => movements.returned = step(kind)?,
             "adjust" => {
-                let (sku, delta) = (sku(row, 4)?, row.try_get(5)?);
+                let (sku, delta) = (sku(row, from + 4)?, row.try_get(from + 5)?);
                 movements.adjust = Some(KnownAdjustment { sku, delta, flush, at });
             }
             // The opening of a SKU that happens to have the name of an order.
@@ -139,6 +139,10 @@ fn settled_by(kind: &str) -> Result<Kind, sqlx::Error> {
     }
 }
 
+pub(super) fn order_id(row: &MySqlRow, index: usize) -> Result<OrderId, sqlx::Error> {
+    OrderId::new("order_id", text(row, index)?).map_err(decode_error)
+}
+
 pub(super) fn sku(row: &MySqlRow, index: usize) -> Result<Sku, sqlx::Error> {
     Sku::new(text(row, index)?).map_err(decode_error)
 }
@@ -161,6 +165,6 @@ fn units(row: &MySqlRow, index: usize) -> Result<i64, sqlx::Error> {
         .map_err(|error: std::num::ParseIntError| sqlx::Error::Decode(error.into()))
 }
 
-pub(super) fn decode_error(error: InvalidValue) -> sqlx::Error {
+fn decode_error(error: InvalidValue) -> sqlx::Error {
     sqlx::Error::Decode(error.into())
 }

@@ -25,6 +25,7 @@ macro_rules! statement {
 
 statement!(INSERT_TAKES, "insert_takes.sql");
 statement!(INSERT_TAKE_ONE, "insert_take_one.sql");
+statement!(INSERT_HOLDS, "insert_holds.sql");
 statement!(INSERT_MOVEMENTS, "insert_movements.sql");
 statement!(INSERT_SETTLES, "insert_settles.sql");
 statement!(UPDATE_STOCK, "update_stock.sql");
@@ -41,6 +42,7 @@ statement!(DELETE_PURCHASES, "delete_purchases.sql");
 statement!(INSERT_HOLD_DEADLINES, "insert_hold_deadlines.sql");
 statement!(ACQUIRE_SWEEP, "acquire_sweep.sql");
 statement!(SELECT_DUE_HOLDS, "select_due_holds.sql");
+statement!(DELETE_DUE_RANGE, "delete_due_range.sql");
 statement!(DELETE_HOLD_DEADLINES, "delete_hold_deadlines.sql");
 statement!(UPDATE_TERMS, "update_terms.sql");
 statement!(SELECT_STOCK, "select_stock.sql");

@@ -3,28 +3,44 @@
 use std::time::Duration;
 
 use sqlx::Row;
+use sqlx::mysql::MySqlRow;
 
 use super::address::Address;
-use super::connect::{Session, close, connect, run, text};
-use super::error::describe;
-use super::known::decode_error;
+use super::connect::{Session, close, connect, run, run_to_error};
+use super::error::{describe, is_timeout};
+use super::known::{order_id, read_known, taken_order};
 use super::statement as sql;
 use super::statement::{write_id, write_int, write_rows};
-use crate::domain::{OrderId, Timestamp};
+use crate::domain::{OrderId, TakenOrder, Timestamp};
 use crate::store::StoreError;
 
-/// A hold whose time is over, or that was settled before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueHold {
-    /// When to look at it.
+/// When to look at a hold.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Deadline {
+    /// Not before the end of the hold.
     pub due_at: Timestamp,
     /// The order.
     pub order_id: OrderId,
 }
 
+/// A hold whose time is over, or that was settled before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueHold {
+    /// Its deadline, which is over.
+    pub deadline: Deadline,
+    /// The order as the ledger has it; `None` when somebody has deleted it by hand.
+    pub order: Option<TakenOrder>,
+}
+
 /// The right to sweep, which one connection has at a time, over all processes. After an error it is to be
 /// dropped, and the right goes with it.
 pub struct SweepConnection {
+    session: Session,
+    patience: Duration,
+}
+
+/// Removes deadlines, on a connection of its own: beside the one that reads them.
+pub struct DeadlineConnection {
     session: Session,
     patience: Duration,
 }
@@ -60,7 +76,7 @@ impl SweepConnection {
     /// [`StoreError::Unavailable`] when the database does not answer.
     pub async fn due(
         &mut self,
-        last: Option<&DueHold>,
+        last: Option<&Deadline>,
         limit: usize,
     ) -> Result<Vec<DueHold>, StoreError> {
         let mut script = String::new();
@@ -72,35 +88,102 @@ impl SweepConnection {
         let connection = &mut self.session.connection;
         let reading = async {
             let (_, rows) = run(connection, script).await?;
-            rows.iter()
-                .map(|row| {
-                    let order_id = OrderId::new("order_id", text(row, 1)?).map_err(decode_error)?;
-                    Ok(DueHold { due_at: Timestamp::from_micros(row.try_get(0)?), order_id })
-                })
-                .collect()
+            due_holds(&rows)
         };
         in_time(self.patience, reading).await
+    }
+}
+
+impl DeadlineConnection {
+    /// Connects. No call takes longer than `patience`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer.
+    pub async fn open(address: &Address, patience: Duration) -> Result<Self, StoreError> {
+        let session = in_time(patience, connect(address)).await?;
+        Ok(Self { session, patience })
     }
 
     /// Removes the deadlines of holds that are settled.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer; they may be removed or not.
-    pub async fn forget(&mut self, settled: &[DueHold]) -> Result<(), StoreError> {
-        if settled.is_empty() {
+    pub async fn forget(&mut self, settled: &[Deadline]) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (settled.iter().min(), settled.iter().max()) else {
             return Ok(());
-        }
-        let mut script = String::with_capacity(512 + settled.len() * 48);
-        sql::DELETE_HOLD_DEADLINES.write(&mut script, |_, script| {
-            write_rows(script, self.session.flavor, settled, |script, hold| {
-                write_int(script, hold.due_at.micros());
-                script.push(',');
-                write_id(script, hold.order_id.as_str());
-            });
-        });
-        let connection = &mut self.session.connection;
-        in_time(self.patience, async { run(connection, script).await.map(drop) }).await
+        };
+        let session = &mut self.session;
+        let forgetting = async {
+            if !forget_range(session, first, last, settled.len()).await? {
+                forget_each(session, settled).await?;
+            }
+            Ok(())
+        };
+        in_time(self.patience, forgetting).await
     }
+}
+
+/// Rows of `select_due_holds.sql`, an order's side by side.
+fn due_holds(rows: &[MySqlRow]) -> Result<Vec<DueHold>, sqlx::Error> {
+    let mut deadlines = Vec::new();
+    for row in rows {
+        let due_at = Timestamp::from_micros(row.try_get(0)?);
+        let deadline = Deadline { due_at, order_id: order_id(row, 1)? };
+        if deadlines.last() != Some(&deadline) {
+            deadlines.push(deadline);
+        }
+    }
+    let mut with_movements = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.try_get_unchecked::<Option<&[u8]>, _>(2)?.is_some() {
+            with_movements.push(row);
+        }
+    }
+    let known = read_known(with_movements, 1)?;
+    let holds = deadlines.into_iter().map(|deadline| {
+        let id = &deadline.order_id;
+        let order = known.get(id).map(|known| taken_order(id.clone(), known)).transpose()?;
+        Ok(DueHold { deadline, order: order.flatten() })
+    });
+    holds.collect()
+}
+
+/// Removes all deadlines from the first to the last, if they are just so many.
+async fn forget_range(
+    session: &mut Session,
+    first: &Deadline,
+    last: &Deadline,
+    count: usize,
+) -> Result<bool, sqlx::Error> {
+    let mut script = "BEGIN;\n".to_owned();
+    sql::DELETE_DUE_RANGE.write(&mut script, |hole, script| match hole {
+        "first_due_at" => write_int(script, first.due_at.micros()),
+        "last_due_at" => write_int(script, last.due_at.micros()),
+        "first_order_id" => write_id(script, first.order_id.as_str()),
+        _ => write_id(script, last.order_id.as_str()),
+    });
+    let answers = run_to_error(&mut session.connection, script).await;
+    let as_many = match answers.error {
+        None => answers.affected.last() == Some(&(count as u64)),
+        // Between them stands one whose transaction has not ended.
+        Some(error) if is_timeout(&error) => false,
+        Some(error) => return Err(error),
+    };
+    let end = if as_many { "COMMIT" } else { "ROLLBACK" };
+    run(&mut session.connection, end.to_owned()).await?;
+    Ok(as_many)
+}
+
+async fn forget_each(session: &mut Session, settled: &[Deadline]) -> Result<(), sqlx::Error> {
+    let mut script = String::with_capacity(512 + settled.len() * 48);
+    sql::DELETE_HOLD_DEADLINES.write(&mut script, |_, script| {
+        write_rows(script, session.flavor, settled, |script, deadline| {
+            write_int(script, deadline.due_at.micros());
+            script.push(',');
+            write_id(script, deadline.order_id.as_str());
+        });
+    });
+    run(&mut session.connection, script).await.map(drop)
 }
 
 pub(super) async fn in_time<T>(

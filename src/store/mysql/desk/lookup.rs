@@ -95,7 +95,7 @@ async fn read_part(pooled: Pooled, script: String) -> Result<Vec<TakenOrder>, St
     let read = pooled.detached(|connection| {
         Box::pin(async move {
             let (_, rows) = run(connection, script).await?;
-            let known = read_known(&rows)?;
+            let known = read_known(&rows, 0)?;
             let orders = known.into_iter().map(|(id, known)| taken_order(id, &known));
             Ok(orders.filter_map(Result::transpose).collect::<Result<_, _>>()?)
         })

@@ -92,6 +92,25 @@ pub(super) fn write_movements(
                 write_int(script, change.delta);
             }),
         });
+    } else if posted.iter().all(is_hold_of_one_line) {
+        sql::INSERT_HOLDS.write(script, |hole, script| match hole {
+            "flush_id" => write_int(script, flush),
+            _ => write_rows(script, flavor, posted, |script, posted| {
+                let (sku, units) = posted.operation.line(0);
+                write_id(script, posted.operation.id().as_str());
+                script.push(',');
+                write_id(script, sku.as_str());
+                script.push(',');
+                write_int(script, units);
+                script.push(',');
+                let buyer = posted.operation.buyer();
+                write_or_null(script, buyer, |script, buyer| write_id(script, buyer.as_str()));
+                script.push(',');
+                write_or_null(script, posted.hold(), |script, hold| {
+                    write_int(script, hold.seconds())
+                });
+            }),
+        });
     } else if let Some(way) = same_way(posted) {
         write_settles(script, flavor, flush, posted, way);
     } else {
@@ -107,6 +126,10 @@ pub(super) fn write_movements(
             }),
         });
     }
+}
+
+fn is_hold_of_one_line(posted: &Posted<'_>) -> bool {
+    posted.hold().is_some() && posted.operation.width() == 1
 }
 
 /// The one movement that all of these make of their only line, when they settle orders in the same way.
