@@ -1,8 +1,10 @@
 //! Puts the parts together, in order, and takes them down in the opposite order.
 
+mod archive;
 mod embed;
 mod serve;
 
+pub use archive::{ArchiveRun, archive};
 pub use embed::{shell, with_database};
 pub use serve::serve;
 

@@ -37,6 +37,9 @@ enum Command {
     /// Reads the server's settings and the schema; says what is promised there and what to change.
     /// Exit code 0: orders can be taken; 1: they cannot.
     Doctor,
+    /// Moves settled orders that are older than --idempotency-days out of the ledger, and forgets changes that are.
+    /// May be ended at any time: the next run goes on there. For cron, at a quiet hour.
+    Archive,
     /// Opens a SQL shell on the embedded server that runs in the data directory.
     Mysql {
         /// Arguments for the client program, after `--`, such as -e 'SELECT ...'.
@@ -80,6 +83,14 @@ fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Doctor => runtime.block_on(app::with_database(config.database, doctor)),
+        Command::Archive => {
+            let days = config.http.idempotency_days;
+            let run = runtime.block_on(app::with_database(config.database, async |address| {
+                app::archive(&address, days).await
+            }))?;
+            tell(&run);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Mysql { arguments } => shell(&config.database, &arguments),
     }
 }
@@ -103,6 +114,18 @@ async fn doctor(address: hotrow::store::mysql::Address) -> Result<ExitCode, AppE
     }
     println!("orders can be taken");
     Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "what was done is what the command tells")]
+fn tell(run: &app::ArchiveRun) {
+    match run {
+        app::ArchiveRun::Elsewhere => {
+            println!("another process archives this database; nothing was done")
+        }
+        app::ArchiveRun::Done { days, orders, movements, changes } => println!(
+            "older than {days} days: {orders} orders with {movements} ledger rows moved, {changes} changes forgotten"
+        ),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the way in is what the command is for")]

@@ -49,6 +49,7 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
     let metrics = Metrics::new();
     report_promises(&address, &metrics).await?;
     let desk = Desk::open(&address, config.desk_connections, DESK_PATIENCE).await?;
+    desk.promise_lifetime(config.http.idempotency_days).await?;
     let lanes = Lanes::start(address.clone(), config.lanes, metrics.clone()).await?;
     let sweep = Sweep { address, lanes: lanes.clone(), metrics: metrics.clone() };
     let sweep = tokio::spawn(sweep.run());

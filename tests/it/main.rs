@@ -19,6 +19,9 @@ macro_rules! both_flavors {
     };
 }
 
+mod accounts;
+mod archive;
+mod by_hand;
 mod changes;
 mod connection;
 mod crashes;

@@ -20,8 +20,10 @@ macro_rules! both_flavors {
     };
 }
 
+mod archive;
 mod at_once;
 mod change_feed;
+mod cookbook;
 mod dba;
 mod deciding;
 mod explain;
@@ -35,3 +37,4 @@ mod server;
 mod support;
 mod sweep;
 mod trouble;
+mod views;
