@@ -1,14 +1,17 @@
 //! Puts the parts together, in order, and takes them down in the opposite order.
 
 mod embed;
+mod reconcile;
 mod serve;
 
 pub use embed::{shell, with_database};
+pub use reconcile::{ReconcileOptions, Told, reconcile};
 pub use serve::serve;
 
 use crate::embedded::EmbeddedError;
 use crate::http::BindError;
 use crate::lane::StartError;
+use crate::reconcile::ReconcileError;
 use crate::store::StoreError;
 use crate::store::mysql::{AddressError, MigrateError};
 
@@ -27,6 +30,9 @@ pub enum AppError {
     /// The database.
     #[error("{0}; check that the server runs and that database_url is right")]
     Store(#[from] StoreError),
+    /// Reconciliation.
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
     /// A port.
     #[error(transparent)]
     Bind(#[from] BindError),

@@ -81,6 +81,7 @@
 //! | [`store`] | where stock lives; [`store::mysql`] is the only user of sqlx |
 //! | [`lane`] | the engine thread, the flush connections, the tickets |
 //! | [`sweep`] | releases holds whose time is over |
+//! | [`reconcile`] | compares stock with its ledger, and the cache with stock |
 //! | [`http`] | the HTTP contract on two listeners |
 //! | [`config`] | settings from flags, variables and a file, checked whole |
 //! | [`app`] | the commands: puts the parts together and takes them down |
@@ -105,6 +106,8 @@ pub mod store;
 pub mod lane;
 
 pub mod sweep;
+
+pub mod reconcile;
 
 pub mod http;
 

@@ -144,6 +144,22 @@ pub const GATE_WAIT_MAX_MS: u64 = 400;
 /// When it was not enough, it is not tried again for this many times as long.
 pub const GATE_REST_FACTOR: u32 = 10;
 
+/// SKUs, or rows of the ledger, that reconciliation reads at a time. More than the rows of any order: 50 lines,
+/// and as an id of its own an opening and an adjustment.
+pub const RECONCILE_PAGE: usize = 4_096;
+/// SKUs whose sums reconciliation keeps in memory, about 200 bytes each. For each so many the ledger is read
+/// once.
+pub const RECONCILE_PASS_SKUS: usize = 1_000_000;
+/// Differences of one run that are recorded; more are counted.
+pub const RECONCILE_DRIFTS_MAX: usize = 10_000;
+/// After each page reconciliation rests this many times as long as the page took.
+pub const RECONCILE_REST_FACTOR: u32 = 1;
+/// A run that was interrupted is taken up again if it began this many hours ago at most.
+pub const RECONCILE_RESUME_HOURS: u32 = 24;
+/// Runs and what they found are forgotten after so many days.
+pub const RECONCILE_KEEP_DAYS: u32 = 90;
+
+const _: () = assert!(RECONCILE_PAGE > LINES_MAX * 4 + 2);
 const _: () = assert!(CHANGES_PAGE <= CHANGES_PAGE_MAX);
 const _: () = assert!(GATE_WAIT_MS <= GATE_WAIT_MAX_MS && GATE_WAIT_MAX_MS < 1_000);
 const _: () = assert!(ORDER_DEADLINE_MS < DRAIN_MS);

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use hotrow::app::{self, AppError};
+use hotrow::app::{self, AppError, ReconcileOptions};
 use hotrow::config::{Config, Database, Settings};
 use hotrow::store::mysql::{inspect, migrate};
 use hotrow::telemetry::log_to_stderr;
@@ -37,6 +37,23 @@ enum Command {
     /// Reads the server's settings and the schema; says what is promised there and what to change.
     /// Exit code 0: orders can be taken; 1: they cannot.
     Doctor,
+    /// Compares stock with the ledger, and the cache with stock; repairs the cache.
+    /// Exit code 0: no difference; 1: differences were found, repaired or not; 2 and above: it failed.
+    Reconcile {
+        /// Only reports: entries of the cache are not repaired.
+        #[arg(long, conflicts_with = "apply")]
+        dry_run: bool,
+        /// Reports as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Mends what this run has found inside MySQL, by adjustments, after asking.
+        /// Exit code 0: everything is mended; 1: some is not what it was, or was not agreed to.
+        #[arg(long, value_name = "RUN")]
+        apply: Option<u64>,
+        /// Does not ask.
+        #[arg(long, requires = "apply")]
+        yes: bool,
+    },
     /// Opens a SQL shell on the embedded server that runs in the data directory.
     Mysql {
         /// Arguments for the client program, after `--`, such as -e 'SELECT ...'.
@@ -44,6 +61,9 @@ enum Command {
         arguments: Vec<String>,
     },
 }
+
+/// Reconciliation failed: 1 says that it has found something.
+const EXIT_RECONCILE_FAILED: u8 = 2;
 
 /// The settings cannot be used: the code of `EX_CONFIG` in sysexits.h.
 const EXIT_CONFIG: u8 = 78;
@@ -80,6 +100,10 @@ fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Doctor => runtime.block_on(app::with_database(config.database, doctor)),
+        Command::Reconcile { dry_run, json, apply, yes } => {
+            let options = ReconcileOptions { dry_run, json, apply, yes };
+            Ok(runtime.block_on(reconcile(config, options)))
+        }
         Command::Mysql { arguments } => shell(&config.database, &arguments),
     }
 }
@@ -103,6 +127,17 @@ async fn doctor(address: hotrow::store::mysql::Address) -> Result<ExitCode, AppE
     }
     println!("orders can be taken");
     Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what the command is for")]
+async fn reconcile(config: Config, options: ReconcileOptions) -> ExitCode {
+    match app::reconcile(config, options).await {
+        Ok(told) => {
+            print!("{}", told.text);
+            ExitCode::from(u8::from(told.differs))
+        }
+        Err(error) => fail(&error, EXIT_RECONCILE_FAILED),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the way in is what the command is for")]

@@ -1,8 +1,13 @@
 //! Where stock lives. Only [`mysql`] talks to a server.
 
+mod books;
 mod change;
 pub mod mysql;
 mod record;
 
+pub use books::{
+    Drift, Failure, LedgerPage, LedgerRow, Mend, Mended, RecordedDrift, Run, RunKind, RunPhase,
+    StockBooks,
+};
 pub use change::{Change, Cursor};
 pub use record::{DurabilityClass, Readiness, StockOpening, StockRecord, StoreError};

@@ -18,7 +18,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use self::label::AnswerStatus;
-pub use self::label::{FlushMode, FlushOutcome, ListenerName, ResolutionOutcome, VerdictKind};
+pub use self::label::{
+    DriftClass, FlushMode, FlushOutcome, ListenerName, ResolutionOutcome, VerdictKind,
+};
 
 type Labels = Vec<(&'static str, &'static str)>;
 
@@ -45,6 +47,10 @@ struct Inner {
     http_connections: Vec<Gauge>,
     change_readers: Gauge,
     changes_sent: Counter,
+    differences: Vec<Counter>,
+    repairs: Counter,
+    skus_checked: Counter,
+    checks_given_up: Counter,
 }
 
 impl Metrics {
@@ -88,6 +94,17 @@ impl Metrics {
         let changes_sent = Counter::default();
         let help = "Changes of the feed handed to readers, pages and streams together";
         registry.register("changes_sent", help, changes_sent.clone());
+        let differences: Family<Labels, Counter> = Family::default();
+        registry.register(
+            "reconcile_differences",
+            "Differences found by reconciliation, by class",
+            differences.clone(),
+        );
+        let counter = |registry: &mut Registry, name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
         let gauge = |registry: &mut Registry, name: &str, help: &str| {
             let gauge = Gauge::<i64>::default();
             registry.register(name, help, gauge.clone());
@@ -168,6 +185,26 @@ impl Metrics {
                 "Readers of the change stream now",
             ),
             changes_sent,
+            differences: each(
+                &differences,
+                "class",
+                &mut DriftClass::ALL.iter().map(|class| class.name()),
+            ),
+            repairs: counter(
+                &mut registry,
+                "reconcile_repairs",
+                "Entries of the cache repaired from MySQL",
+            ),
+            skus_checked: counter(
+                &mut registry,
+                "reconcile_skus",
+                "SKUs that reconciliation has looked at",
+            ),
+            checks_given_up: counter(
+                &mut registry,
+                "reconcile_given_up",
+                "Entries of the cache whose check or repair failed in all attempts",
+            ),
             registry,
         }))
     }
@@ -261,6 +298,26 @@ impl Metrics {
     /// So many changes were handed to a reader.
     pub fn changes_sent(&self, changes: usize) {
         self.0.changes_sent.inc_by(changes as u64);
+    }
+
+    /// Reconciliation has found a difference.
+    pub fn difference(&self, class: DriftClass) {
+        self.0.differences[class as usize].inc();
+    }
+
+    /// So many entries of the cache were repaired from MySQL.
+    pub fn repairs(&self, entries: usize) {
+        self.0.repairs.inc_by(entries as u64);
+    }
+
+    /// So many SKUs were looked at by reconciliation.
+    pub fn skus_checked(&self, skus: usize) {
+        self.0.skus_checked.inc_by(skus as u64);
+    }
+
+    /// An entry of the cache could not be checked or repaired in all attempts.
+    pub fn check_given_up(&self) {
+        self.0.checks_given_up.inc();
     }
 
     /// Everything as OpenMetrics text, version 1.0.0.

@@ -27,6 +27,7 @@ mod hostile;
 mod limits;
 mod once;
 mod openapi;
+mod reconcile;
 mod rig;
 mod selling;
 mod support;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use sqlx::Row;
 
 use super::address::Address;
-use super::connect::{Session, close, connect, run, text};
-use super::error::describe;
+use super::connect::text;
 use super::known::decode_error;
+use super::right::{Right, Work};
 use super::statement as sql;
 use super::statement::{write_id, write_int, write_rows};
 use crate::domain::{OrderId, Timestamp};
@@ -24,10 +24,7 @@ pub struct DueHold {
 
 /// The right to sweep, which one connection has at a time, over all processes. After an error it is to be
 /// dropped, and the right goes with it.
-pub struct SweepConnection {
-    session: Session,
-    patience: Duration,
-}
+pub struct SweepConnection(Right);
 
 impl SweepConnection {
     /// Connects and takes the right to sweep; `None` when another process has it. No call takes longer
@@ -39,19 +36,7 @@ impl SweepConnection {
         address: &Address,
         patience: Duration,
     ) -> Result<Option<Self>, StoreError> {
-        let acquiring = async {
-            let mut session = connect(address).await?;
-            let (_, rows) =
-                run(&mut session.connection, sql::ACQUIRE_SWEEP.text().to_owned()).await?;
-            let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-            let acquired = row.try_get_unchecked::<i64, _>(0)? == 1;
-            if acquired {
-                return Ok(Some(Self { session, patience }));
-            }
-            close(session.connection).await;
-            Ok(None)
-        };
-        in_time(patience, acquiring).await
+        Ok(Right::acquire(address, Work::Sweep, patience).await?.map(Self))
     }
 
     /// Holds that are due, the oldest first, at most `limit`, after `last`.
@@ -69,17 +54,11 @@ impl SweepConnection {
             "order_id" => write_id(script, last.map_or("", |last| last.order_id.as_str())),
             _ => write_int(script, limit),
         });
-        let connection = &mut self.session.connection;
-        let reading = async {
-            let (_, rows) = run(connection, script).await?;
-            rows.iter()
-                .map(|row| {
-                    let order_id = OrderId::new("order_id", text(row, 1)?).map_err(decode_error)?;
-                    Ok(DueHold { due_at: Timestamp::from_micros(row.try_get(0)?), order_id })
-                })
-                .collect()
+        let read = |row: &sqlx::mysql::MySqlRow| {
+            let order_id = OrderId::new("order_id", text(row, 1)?).map_err(decode_error)?;
+            Ok(DueHold { due_at: Timestamp::from_micros(row.try_get(0)?), order_id })
         };
-        in_time(self.patience, reading).await
+        self.0.run(script, |_, rows| rows.iter().map(read).collect()).await
     }
 
     /// Removes the deadlines of holds that are settled.
@@ -92,24 +71,12 @@ impl SweepConnection {
         }
         let mut script = String::with_capacity(512 + settled.len() * 48);
         sql::DELETE_HOLD_DEADLINES.write(&mut script, |_, script| {
-            write_rows(script, self.session.flavor, settled, |script, hold| {
+            write_rows(script, self.0.flavor(), settled, |script, hold| {
                 write_int(script, hold.due_at.micros());
                 script.push(',');
                 write_id(script, hold.order_id.as_str());
             });
         });
-        let connection = &mut self.session.connection;
-        in_time(self.patience, async { run(connection, script).await.map(drop) }).await
-    }
-}
-
-async fn in_time<T>(
-    patience: Duration,
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, StoreError> {
-    match tokio::time::timeout(patience, work).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(StoreError::Unavailable(describe(&error))),
-        Err(_) => Err(StoreError::silence(patience)),
+        self.0.run(script, |_, _| Ok(())).await
     }
 }

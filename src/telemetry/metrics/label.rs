@@ -188,3 +188,43 @@ impl AnswerStatus {
         }
     }
 }
+
+label! {
+    /// What kind of difference reconciliation has found.
+    #[derive(PartialOrd, Ord)]
+    pub enum DriftClass {
+        /// The cache has an older version than MySQL, for longer than filling takes.
+        CacheBehind = "cache_behind",
+        /// The cache has a version that MySQL never had.
+        CacheAhead = "cache_ahead",
+        /// The cache has other units at the same version, or something that is no stock record.
+        CacheWrong = "cache_wrong",
+        /// The cache has nothing of a SKU that is pinned there.
+        CacheMissing = "cache_missing",
+        /// The ledger was changed by hand: its movements are not what the flushes wrote.
+        LedgerDrift = "ledger_drift",
+        /// `held` is not what is in open holds.
+        HeldDrift = "held_drift",
+        /// The stock row was changed by something else than hotrow.
+        ChangedOutside = "changed_outside",
+        /// The movements of an order contradict each other.
+        OrderState = "order_state",
+    }
+}
+
+impl DriftClass {
+    /// Whether the cache is wrong, and not MySQL.
+    #[must_use]
+    pub fn is_of_cache(self) -> bool {
+        match self {
+            Self::CacheBehind | Self::CacheAhead | Self::CacheWrong | Self::CacheMissing => true,
+            Self::LedgerDrift | Self::HeldDrift | Self::ChangedOutside | Self::OrderState => false,
+        }
+    }
+
+    /// The class of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|class| class.name() == name)
+    }
+}

@@ -37,6 +37,18 @@ pub(crate) async fn migrate(database_url: String) {
     assert!(output.status.success(), "migrate failed: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// What `hotrow reconcile` says: its exit code, and its standard output.
+pub(crate) async fn reconcile(database_url: String, more: &[&str]) -> (i32, String) {
+    let mut command = Command::new(BINARY);
+    command
+        .args(["reconcile", "--database-url", &database_url])
+        .args(more)
+        .current_dir(room::directory("reconcile"));
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    eprint!("{}", String::from_utf8_lossy(&output.stderr));
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
 impl Hotrow {
     /// Starts it on a migrated database with more arguments, and waits until it listens.
     pub(crate) async fn serve(database_url: String, more: &[&str]) -> Self {
