@@ -3,6 +3,7 @@
 mod change;
 pub mod mysql;
 mod record;
+pub(crate) mod together;
 
 pub use change::{Change, Cursor};
 pub use record::{DurabilityClass, Readiness, StockOpening, StockRecord, StoreError};
