@@ -111,7 +111,7 @@ impl Filler {
             Err(error) => return debug!(%error, "hot SKUs could not be read from the cache"),
         };
         // After the cache: what is higher there than here was never true.
-        let stock = match self.reads.from_mysql(skus.clone()).await {
+        let stock = match self.reads.read_mysql(skus.clone()).await {
             Ok(stock) => stock,
             Err(error) => return debug!(%error, "hot SKUs could not be read from MySQL"),
         };

@@ -120,7 +120,7 @@ impl StockReads {
         }
         if !left.is_empty() {
             let asked = left.iter().map(|(sku, _)| sku.clone()).collect();
-            let records = self.from_mysql(asked).await?;
+            let records = self.read_mysql(asked).await?;
             let mut unfilled: HashMap<Sku, Option<Cached>> = left.into_iter().collect();
             for record in records {
                 let cached = unfilled.remove(&record.sku).flatten();
@@ -137,7 +137,7 @@ impl StockReads {
     }
 
     /// The stock of those SKUs that exist, sorted by SKU, from MySQL.
-    pub(super) async fn from_mysql(&self, skus: Vec<Sku>) -> Result<Vec<StockRecord>, StoreError> {
+    pub(super) async fn read_mysql(&self, skus: Vec<Sku>) -> Result<Vec<StockRecord>, StoreError> {
         let asked = Instant::now();
         let records = self.desk.stock(skus).await?;
         if let Some(record) = records.first() {

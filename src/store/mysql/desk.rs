@@ -5,6 +5,7 @@
 //! takes too long takes its connection with it.
 
 mod lookup;
+mod pins;
 pub(super) mod pooled;
 
 use std::collections::HashMap;
