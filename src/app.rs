@@ -1,12 +1,18 @@
 //! Puts the parts together, in order, and takes them down in the opposite order.
 
+mod cache;
 mod embed;
+mod pin;
 mod reconcile;
 mod serve;
 
 pub use embed::{shell, with_database};
+pub use pin::{Pinning, pin};
 pub use reconcile::{ReconcileOptions, Told, reconcile};
 pub use serve::serve;
+
+use crate::cache::CacheError;
+use crate::domain::InvalidValue;
 
 use crate::embedded::EmbeddedError;
 use crate::http::BindError;
@@ -39,6 +45,21 @@ pub enum AppError {
     /// The address of the embedded server, which is our own making.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// The address of the read cache.
+    #[error("{0}; check redis_url")]
+    Cache(#[from] CacheError),
+    /// An argument of a command.
+    #[error(transparent)]
+    Argument(#[from] InvalidValue),
+    /// Too many SKUs are pinned.
+    #[error(
+        "{would_be} SKUs would be pinned; at most {} are allowed: unpin some with `hotrow pin --remove`",
+        crate::limits::PINNED_SKUS_MAX
+    )]
+    Pins {
+        /// How many.
+        would_be: usize,
+    },
     /// The database cannot take orders.
     #[error("orders cannot be taken: {0}")]
     NotFit(String),

@@ -42,6 +42,7 @@ pub use self::access::{Access, AccessConfig, AccessError, Role, TokenConfig};
 use self::connection::Patience;
 use self::listener::{Listener, Stops};
 use self::state::State;
+use crate::cache::StockReads;
 use crate::lane::Lanes;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, DRAIN_MS, HEAD_TIME_MS, IDLE_TIME_MS};
 use crate::store::mysql::Desk;
@@ -100,6 +101,7 @@ impl Http {
         config: &HttpConfig,
         lanes: Lanes,
         desk: Desk,
+        stock: StockReads,
         metrics: Metrics,
         access: Access,
     ) -> Result<Self, BindError> {
@@ -108,7 +110,7 @@ impl Http {
         let (admin, admin_addr) =
             listen(ListenerName::Admin, config.admin, ADMIN_CONNECTIONS_MAX).await?;
         Ok(Self {
-            state: Arc::new(State::new(lanes, desk, metrics, access)),
+            state: Arc::new(State::new(lanes, desk, stock, metrics, access)),
             orders,
             admin,
             orders_addr,

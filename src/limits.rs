@@ -62,7 +62,9 @@ pub const ORDER_DEADLINE_MS: u64 = 10_000;
 pub const DESK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 /// Orders that are read together.
 pub const LOOKUP_ORDERS_MAX: usize = 1_024;
-/// Readers of an order that may wait; more wait to wait.
+/// SKUs whose stock is read by one statement.
+pub const LOOKUP_SKUS_MAX: usize = 1_000;
+/// Readers of an order, or of stock, that may wait; more wait to wait.
 pub const LOOKUPS_WAITING_MAX: usize = 16_384;
 /// Holds that expire together.
 pub const SWEEP_HOLDS_MAX: usize = 4_096;
@@ -125,6 +127,46 @@ pub const TOKENS_MAX: usize = 100;
 /// Characters of a parser's complaint that go into a problem's detail: it quotes the caller.
 pub const COMPLAINT_CHARS_MAX: usize = 300;
 
+/// Default of `redis_stale_ms`: how old what is served from the cache can be, in milliseconds.
+pub const CACHE_STALE_MS: u64 = 2_000;
+/// Least `redis_stale_ms` that can be set: hot SKUs are read again four times as often.
+pub const CACHE_STALE_LEAST_MS: u64 = 400;
+/// Largest `redis_stale_ms` that can be set.
+pub const CACHE_STALE_MOST_MS: u64 = 60_000;
+/// Longest that a call to the cache waits, in milliseconds; a read then goes to MySQL.
+pub const CACHE_PATIENCE_MS: u64 = 100;
+/// Longest that connecting to the cache takes, in milliseconds; nobody waits for it.
+pub const CACHE_CONNECT_MS: u64 = 1_000;
+/// Calls in a row that fail until the cache is not asked any more.
+pub const CACHE_FAILURES_MAX: u32 = 3;
+/// Pause before the first attempt to use the cache again, in milliseconds; each that fails doubles it.
+pub const CACHE_RETRY_MS: u64 = 100;
+/// Longest pause between such attempts, in milliseconds.
+pub const CACHE_RETRY_MAX_MS: u64 = 2_000;
+/// SKUs of one call to the cache.
+pub const CACHE_CALL_SKUS_MAX: usize = 1_000;
+/// Bytes of a value that are read: more than any entry has.
+pub const CACHE_VALUE_BYTES_MAX: usize = 128;
+/// SKUs that are kept present in the cache, so that all of them are read by one statement.
+pub const HOT_SKUS_MAX: usize = 1_000;
+/// SKUs that can be pinned, those of the table and those of the settings each.
+pub const PINNED_SKUS_MAX: usize = 400;
+/// Busiest lanes whose SKUs are kept present in the cache.
+pub const HOT_LANES_MAX: usize = 32;
+/// How often the busiest lanes and the pinned SKUs are looked up, in milliseconds.
+pub const HOT_LOOK_MS: u64 = 1_000;
+/// A SKU that nobody reads and no busy lane has is kept present for this long, in milliseconds.
+pub const HOT_REST_MS: u64 = 10_000;
+/// How long a fill waits after a commit for others to join it, in milliseconds.
+pub const FILL_GATHER_MS: u64 = 5;
+/// Least time from one fill after commits to the next, in milliseconds: bounds what it costs MySQL to
+/// twenty reads a second.
+pub const FILL_ROUND_MS: u64 = 50;
+/// Flushes whose SKUs wait to be filled; when there are more, all hot SKUs are filled.
+pub const FILL_FLUSHES_MAX: usize = 128;
+/// SKUs read from MySQL because the cache had nothing, and waiting to be filled; more are not filled.
+pub const FILL_MISSES_MAX: usize = 4_096;
+
 /// Changes in one page of the change feed when not told.
 pub const CHANGES_PAGE: usize = 100;
 /// Readers of the change stream at a time.
@@ -160,6 +202,9 @@ pub const RECONCILE_RESUME_HOURS: u32 = 24;
 pub const RECONCILE_KEEP_DAYS: u32 = 90;
 
 const _: () = assert!(RECONCILE_PAGE > LINES_MAX * 4 + 2);
+const _: () = assert!(HOT_SKUS_MAX <= LOOKUP_SKUS_MAX && HOT_SKUS_MAX <= CACHE_CALL_SKUS_MAX);
+const _: () = assert!(2 * PINNED_SKUS_MAX + HOT_LANES_MAX <= HOT_SKUS_MAX);
+const _: () = assert!(CACHE_STALE_LEAST_MS / 4 >= FILL_ROUND_MS);
 const _: () = assert!(CHANGES_PAGE <= CHANGES_PAGE_MAX);
 const _: () = assert!(GATE_WAIT_MS <= GATE_WAIT_MAX_MS && GATE_WAIT_MAX_MS < 1_000);
 const _: () = assert!(ORDER_DEADLINE_MS < DRAIN_MS);

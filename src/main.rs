@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use hotrow::app::{self, AppError, ReconcileOptions};
+use hotrow::app::{self, AppError, Pinning, ReconcileOptions};
 use hotrow::config::{Config, Database, Settings};
-use hotrow::store::mysql::{inspect, migrate};
+use hotrow::domain::Sku;
+use hotrow::store::mysql::{Address, inspect, migrate};
 use hotrow::telemetry::log_to_stderr;
 use mimalloc::MiMalloc;
 
@@ -53,6 +54,18 @@ enum Command {
         /// Does not ask.
         #[arg(long, requires = "apply")]
         yes: bool,
+    },
+    /// Keeps SKUs present in the read cache of every process, from the next second on and over restarts.
+    Pin {
+        /// What to pin.
+        #[arg(value_name = "SKU")]
+        skus: Vec<String>,
+        /// Pins them no longer.
+        #[arg(long, requires = "skus")]
+        remove: bool,
+        /// Only prints what is pinned, one SKU a line.
+        #[arg(long, conflicts_with_all = ["skus", "remove"], required_unless_present = "skus")]
+        list: bool,
     },
     /// Opens a SQL shell on the embedded server that runs in the data directory.
     Mysql {
@@ -104,12 +117,32 @@ fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
             let options = ReconcileOptions { dry_run, json, apply, yes };
             Ok(runtime.block_on(reconcile(config, options)))
         }
+        Command::Pin { skus, remove, list } => {
+            let skus = skus.iter().map(|sku| Sku::new(sku)).collect::<Result<Vec<_>, _>>()?;
+            let pinning = match (list, remove) {
+                (true, _) => Pinning::List,
+                (false, true) => Pinning::Remove(skus),
+                (false, false) => Pinning::Add(skus),
+            };
+            runtime.block_on(app::with_database(config.database, async |address| {
+                pin(address, pinning).await
+            }))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Mysql { arguments } => shell(&config.database, &arguments),
     }
 }
 
+#[expect(clippy::print_stdout, reason = "what is pinned is what the command is for")]
+async fn pin(address: Address, pinning: Pinning) -> Result<(), AppError> {
+    for sku in app::pin(&address, pinning).await? {
+        println!("{sku}");
+    }
+    Ok(())
+}
+
 #[expect(clippy::print_stdout, reason = "the findings are what the command is for")]
-async fn doctor(address: hotrow::store::mysql::Address) -> Result<ExitCode, AppError> {
+async fn doctor(address: Address) -> Result<ExitCode, AppError> {
     let inspection = inspect(&address).await?;
     let readiness = &inspection.readiness;
     println!("{address}\nserver: {}", readiness.server_version);

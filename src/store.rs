@@ -4,6 +4,7 @@ mod books;
 mod change;
 pub mod mysql;
 mod record;
+pub(crate) mod together;
 
 pub use books::{
     Drift, Failure, LedgerPage, LedgerRow, Mend, Mended, RecordedDrift, Run, RunKind, RunPhase,

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing::{info, warn};
 
 use super::AppError;
+use super::cache::Reading;
 use super::embed::Keeper;
 use crate::config::{Config, Database};
 use crate::domain::{Available, Sku, Terms};
@@ -49,15 +50,20 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
     let metrics = Metrics::new();
     report_promises(&address, &metrics).await?;
     let desk = Desk::open(&address, config.desk_connections, DESK_PATIENCE).await?;
-    let lanes = Lanes::start(address.clone(), config.lanes, metrics.clone()).await?;
+    let mut reading = Reading::start(config.cache.as_ref(), &desk, &metrics)?;
+    let commits = reading.commits.take();
+    let lanes =
+        Lanes::start_telling(address.clone(), config.lanes, metrics.clone(), commits).await?;
     let sweep =
         Sweep { address, desk: desk.clone(), lanes: lanes.clone(), metrics: metrics.clone() };
     let sweep = tokio::spawn(sweep.run());
     if demo {
         open_demo(&desk).await?;
     }
-    let http =
-        Http::bind(&config.http, lanes.clone(), desk.clone(), metrics, config.access).await?;
+    let stock = reading.stock.clone();
+    let http = Http::bind(&config.http, lanes.clone(), desk.clone(), stock, metrics, config.access)
+        .await?;
+    let filling = reading.fill(lanes.clone(), desk.clone(), config.pins);
     announce(&http, demo.then_some(&config.database))?;
     let (failed, failure) = tokio::sync::oneshot::channel();
     let watched = lanes.clone();
@@ -70,6 +76,7 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
     http.run(shutdown).await;
     // What it has submitted is answered; what it has not will be swept by the next process.
     sweep.abort();
+    drop(filling);
     desk.close().await;
     // The sender is gone without a word when a signal ended it.
     if failure.await.is_ok() { Err(AppError::EngineFailed) } else { Ok(()) }

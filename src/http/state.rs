@@ -15,6 +15,7 @@ use super::changes::Feed;
 use super::problem::Problem;
 use super::route::{AdminRoute, OrdersRoute};
 use super::{admin, batch, changes, orders, stock};
+use crate::cache::StockReads;
 use crate::domain::Goal;
 use crate::lane::Lanes;
 use crate::limits::BATCH_REQUESTS_MAX;
@@ -26,6 +27,7 @@ use crate::telemetry::metrics::Metrics;
 pub(super) struct State {
     pub(super) lanes: Lanes,
     pub(super) desk: Desk,
+    pub(super) stock: StockReads,
     pub(super) metrics: Metrics,
     pub(super) access: Access,
     pub(super) feed: Feed,
@@ -40,11 +42,18 @@ pub(super) struct State {
 pub(super) struct BodyTooSlow;
 
 impl State {
-    pub(super) fn new(lanes: Lanes, desk: Desk, metrics: Metrics, access: Access) -> Self {
+    pub(super) fn new(
+        lanes: Lanes,
+        desk: Desk,
+        stock: StockReads,
+        metrics: Metrics,
+        access: Access,
+    ) -> Self {
         Self {
             lanes,
             feed: Feed::new(desk.clone()),
             desk,
+            stock,
             metrics,
             access,
             batches: Semaphore::new(BATCH_REQUESTS_MAX),

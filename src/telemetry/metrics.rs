@@ -19,7 +19,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 use self::label::AnswerStatus;
 pub use self::label::{
-    DriftClass, FlushMode, FlushOutcome, ListenerName, ResolutionOutcome, VerdictKind,
+    CacheEntry, CacheFailure, CacheRead, DriftClass, FlushMode, FlushOutcome, ListenerName,
+    ResolutionOutcome, VerdictKind,
 };
 
 type Labels = Vec<(&'static str, &'static str)>;
@@ -51,6 +52,11 @@ struct Inner {
     repairs: Counter,
     skus_checked: Counter,
     checks_given_up: Counter,
+    cache_up: Gauge,
+    cache_hot_skus: Gauge,
+    cache_reads: Vec<Counter>,
+    cache_entries: Vec<Counter>,
+    cache_failures: Vec<Counter>,
 }
 
 impl Metrics {
@@ -105,6 +111,15 @@ impl Metrics {
             registry.register(name, help, counter.clone());
             counter
         };
+        let cache_reads: Family<Labels, Counter> = Family::default();
+        let help = "Reads of a SKU's stock that asked the cache, by what it had";
+        registry.register("cache_reads", help, cache_reads.clone());
+        let cache_entries: Family<Labels, Counter> = Family::default();
+        let help = "Entries of the cache compared with MySQL and put right, by what they were";
+        registry.register("cache_entries", help, cache_entries.clone());
+        let cache_failures: Family<Labels, Counter> = Family::default();
+        let help = "Calls to the cache that came to nothing, by why";
+        registry.register("cache_failures", help, cache_failures.clone());
         let gauge = |registry: &mut Registry, name: &str, help: &str| {
             let gauge = Gauge::<i64>::default();
             registry.register(name, help, gauge.clone());
@@ -204,6 +219,27 @@ impl Metrics {
                 &mut registry,
                 "reconcile_given_up",
                 "Entries of the cache whose check or repair failed in all attempts",
+            ),
+            cache_up: gauge(&mut registry, "cache_up", "1 while the cache is used"),
+            cache_hot_skus: gauge(
+                &mut registry,
+                "cache_hot_skus",
+                "SKUs that are kept present in the cache",
+            ),
+            cache_reads: each(
+                &cache_reads,
+                "outcome",
+                &mut CacheRead::ALL.iter().map(|outcome| outcome.name()),
+            ),
+            cache_entries: each(
+                &cache_entries,
+                "found",
+                &mut CacheEntry::ALL.iter().map(|found| found.name()),
+            ),
+            cache_failures: each(
+                &cache_failures,
+                "reason",
+                &mut CacheFailure::ALL.iter().map(|reason| reason.name()),
             ),
             registry,
         }))
@@ -318,6 +354,31 @@ impl Metrics {
     /// An entry of the cache could not be checked or repaired in all attempts.
     pub fn check_given_up(&self) {
         self.0.checks_given_up.inc();
+    }
+
+    /// Whether the cache is used now.
+    pub fn cache_up(&self, up: bool) {
+        self.0.cache_up.set(up.into());
+    }
+
+    /// This many SKUs are kept present in the cache.
+    pub fn cache_hot_skus(&self, skus: usize) {
+        self.0.cache_hot_skus.set(saturate(skus));
+    }
+
+    /// A reader asked the cache for a SKU.
+    pub fn cache_read(&self, outcome: CacheRead) {
+        self.0.cache_reads[outcome as usize].inc();
+    }
+
+    /// An entry was compared with MySQL.
+    pub fn cache_entry(&self, found: CacheEntry) {
+        self.0.cache_entries[found as usize].inc();
+    }
+
+    /// A call to the cache came to nothing.
+    pub fn cache_failure(&self, reason: CacheFailure) {
+        self.0.cache_failures[reason as usize].inc();
     }
 
     /// Everything as OpenMetrics text, version 1.0.0.

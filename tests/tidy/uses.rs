@@ -5,7 +5,7 @@ use crate::source::Source;
 
 /// Every dependency, and the places that may know it. What is not here for `src/domain` and
 /// `src/engine` is not theirs: they are plain code.
-const DEPENDENCIES: [(&str, &[&str]); 26] = [
+const DEPENDENCIES: [(&str, &[&str]); 27] = [
     ("clap", &["src/main.rs", "src/config.rs"]),
     ("crossbeam_channel", &["src/lane/"]),
     ("form_urlencoded", &["src/http/"]),
@@ -17,10 +17,14 @@ const DEPENDENCIES: [(&str, &[&str]); 26] = [
     ("itoa", &["src/store/mysql/"]),
     ("jiff", &["src/http/wire/"]),
     ("mimalloc", &["src/main.rs"]),
-    ("parking_lot", &["src/http/events.rs", "src/lane.rs", "src/lane/", "src/store/mysql/"]),
+    (
+        "parking_lot",
+        &["src/cache/", "src/http/events.rs", "src/lane.rs", "src/lane/", "src/store/mysql/"],
+    ),
     ("percent_encoding", &["src/http/"]),
     ("prometheus_client", &["src/telemetry/"]),
-    ("rustc_hash", &["src/engine/", "src/lane/", "src/store/mysql/"]),
+    ("redis", &["src/cache.rs", "src/cache/"]),
+    ("rustc_hash", &["src/cache/", "src/engine/", "src/lane/", "src/store/mysql/"]),
     ("schemars", &["src/http/wire/", "src/http/openapi.rs", "src/http/openapi/"]),
     (
         "serde",
@@ -44,6 +48,8 @@ const DEPENDENCIES: [(&str, &[&str]); 26] = [
         "tokio",
         &[
             "src/store/mysql/",
+            "src/store/together.rs",
+            "src/cache/",
             "src/lane.rs",
             "src/lane/",
             "src/sweep.rs",
@@ -59,6 +65,7 @@ const DEPENDENCIES: [(&str, &[&str]); 26] = [
         "tracing",
         &[
             "src/store/mysql/",
+            "src/cache/",
             "src/lane.rs",
             "src/lane/",
             "src/sweep.rs",
@@ -91,7 +98,12 @@ const PLACES: [(&str, &[&str], &str); 14] = [
     ("io::stdout", &["src/app/serve.rs"], "standard output is for what a command was asked for"),
     (
         "include_str!",
-        &["src/store/mysql/statement.rs", "src/embedded/provision.rs", "src/http/admin.rs"],
+        &[
+            "src/store/mysql/statement.rs",
+            "src/cache.rs",
+            "src/embedded/provision.rs",
+            "src/http/admin.rs",
+        ],
         "files of the tree that end up in the program are few and known",
     ),
     ("unsafe", &[], "nothing here needs it"),

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::process::Stdio;
 
+use hotrow::cache::StockReads;
 use hotrow::http::{Access, Http, HttpConfig};
 use hotrow::lane::{Lanes, LanesConfig};
 use hotrow::limits::DESK_PATIENCE;
@@ -84,7 +85,8 @@ pub(crate) async fn serve(with_engine: bool, flush_connections: usize) -> Outcom
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let access = Access::open();
     let config = HttpConfig::new(loopback, loopback);
-    let http = Http::bind(&config, lanes, desk.clone(), metrics, access).await?;
+    let stock = StockReads::new(desk.clone());
+    let http = Http::bind(&config, lanes, desk.clone(), stock, metrics, access).await?;
     println!("{}", http.orders_addr());
     let parent_gone = async {
         // An error means the same as the end.

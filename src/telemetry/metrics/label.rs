@@ -122,6 +122,54 @@ label! {
 }
 
 label! {
+    /// What the cache had for a reader.
+    pub enum CacheRead {
+        /// An entry that was served.
+        Hit = "hit",
+        /// Nothing.
+        Miss = "miss",
+        /// An entry that was older than readers may be told, or from a time to come.
+        Stale = "stale",
+        /// Something that is no entry.
+        Malformed = "malformed",
+        /// The cache is down, or did not answer in time.
+        Unavailable = "unavailable",
+    }
+}
+
+label! {
+    /// How an entry of the cache stood to what MySQL had when it was asked afterwards.
+    pub enum CacheEntry {
+        /// There was none.
+        Missing = "missing",
+        /// The same.
+        Same = "same",
+        /// An earlier state.
+        Behind = "behind",
+        /// A later state than there is: a lie, or the database lost commits.
+        Ahead = "ahead",
+        /// Other figures at the same version: a lie, or `stock` was changed by hand.
+        Wrong = "wrong",
+        /// Something that is no entry.
+        Malformed = "malformed",
+        /// The SKU is not there any more.
+        Gone = "gone",
+    }
+}
+
+label! {
+    /// Why a call to the cache came to nothing.
+    pub enum CacheFailure {
+        /// No answer in time.
+        Timeout = "timeout",
+        /// The connection was lost, or could not be made.
+        Lost = "lost",
+        /// Redis refused it.
+        Refused = "refused",
+    }
+}
+
+label! {
     /// The two HTTP listeners.
     pub enum ListenerName {
         /// Orders and stock.
