@@ -45,7 +45,7 @@ use self::state::State;
 use crate::cache::StockReads;
 use crate::lane::Lanes;
 use crate::limits::{ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, DRAIN_MS, HEAD_TIME_MS, IDLE_TIME_MS};
-use crate::store::mysql::Desk;
+use crate::store::mysql::{ChangeFeed, Desk};
 use crate::telemetry::metrics::{ListenerName, Metrics};
 
 /// Where to listen, and how much.
@@ -129,6 +129,12 @@ impl Http {
     #[must_use]
     pub fn admin_addr(&self) -> SocketAddr {
         self.admin_addr
+    }
+
+    /// The change feed that its readers share; whoever else reads it in this process shares it, too.
+    #[must_use]
+    pub fn change_feed(&self) -> Arc<ChangeFeed> {
+        self.state.feed.changes()
     }
 
     /// Serves until `shutdown` completes, then drains: refuses new orders, accepts no connections,

@@ -147,6 +147,8 @@ pub const CACHE_RETRY_MAX_MS: u64 = 2_000;
 pub const CACHE_CALL_SKUS_MAX: usize = 1_000;
 /// Bytes of a value that are read: more than any entry has.
 pub const CACHE_VALUE_BYTES_MAX: usize = 128;
+/// Keys that one look through all of the cache takes up at a time.
+pub const CACHE_SCAN_KEYS: usize = 1_000;
 /// SKUs that are kept present in the cache, so that all of them are read by one statement.
 pub const HOT_SKUS_MAX: usize = 1_000;
 /// SKUs that can be pinned, those of the table and those of the settings each.
@@ -196,6 +198,34 @@ pub const RECONCILE_PASS_SKUS: usize = 1_000_000;
 pub const RECONCILE_DRIFTS_MAX: usize = 10_000;
 /// After each page reconciliation rests this many times as long as the page took.
 pub const RECONCILE_REST_FACTOR: u32 = 1;
+/// Entries of the cache that seem to be behind, until they are looked at again.
+pub const RECONCILE_SUSPECTS_MAX: usize = 10_000;
+/// How much longer than the cache is refreshed after an entry that is behind is looked at again, in
+/// milliseconds.
+pub const RECONCILE_LOOK_MARGIN_MS: u64 = 150;
+/// How often changed SKUs are checked in the cache, in milliseconds.
+pub const FOLLOW_ROUND_MS: u64 = 250;
+/// Pages of the change feed that one such round reads.
+pub const FOLLOW_PAGES_MAX: usize = 16;
+/// Pause between two looks through all entries of the cache, in milliseconds.
+pub const PATROL_PAUSE_MS: u64 = 500;
+/// Scans of the cache in one round of that: more entries take more rounds.
+pub const PATROL_SCANS_MAX: usize = 2;
+/// How often a check that fails is tried, each time after twice the pause.
+pub const FOLLOW_ATTEMPTS_MAX: u32 = 5;
+/// SKUs whose check has failed and is tried again; more are given up at once.
+pub const FOLLOW_RETRIES_MAX: usize = 1_000;
+/// So many checks that fail, and none that goes well: it is the cache, and nothing is given up.
+pub const FOLLOW_FAILURES_MAX: usize = 16;
+/// The first of these pauses, in milliseconds.
+pub const FOLLOW_RETRY_MS: u64 = 100;
+/// How long following pauses when the cache or MySQL cannot be used, in milliseconds; and how often it is seen
+/// whether another process that follows has gone.
+pub const FOLLOW_OUTAGE_MS: u64 = 1_000;
+/// What is found while following is one run for so long, in seconds.
+pub const FOLLOW_RUN_S: u64 = 3_600;
+/// A run that is asked for waits so long for the cache, in milliseconds.
+pub const RECONCILE_CACHE_WAIT_MS: u64 = 5_000;
 /// A run that was interrupted is taken up again if it began this many hours ago at most.
 pub const RECONCILE_RESUME_HOURS: u32 = 24;
 /// Runs and what they found are forgotten after so many days.

@@ -54,6 +54,10 @@ enum Command {
         /// Does not ask.
         #[arg(long, requires = "apply")]
         yes: bool,
+        /// Checks and repairs once more what following the changes has given up; see reconcile_failure.
+        /// Exit code 0: all went well; 1: some still fail.
+        #[arg(long, conflicts_with_all = ["dry_run", "apply"])]
+        retry_failures: bool,
     },
     /// Keeps SKUs present in the read cache of every process, from the next second on and over restarts.
     Pin {
@@ -113,8 +117,8 @@ fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Doctor => runtime.block_on(app::with_database(config.database, doctor)),
-        Command::Reconcile { dry_run, json, apply, yes } => {
-            let options = ReconcileOptions { dry_run, json, apply, yes };
+        Command::Reconcile { dry_run, json, apply, yes, retry_failures } => {
+            let options = ReconcileOptions { dry_run, json, apply, yes, retry_failures };
             Ok(runtime.block_on(reconcile(config, options)))
         }
         Command::Pin { skus, remove, list } => {

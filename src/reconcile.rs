@@ -10,21 +10,29 @@
 
 mod books;
 mod classes;
+mod entries;
 mod findings;
+mod follow;
 mod mend;
 mod orders;
+mod retry;
 mod run;
 mod sums;
 
 use std::sync::Arc;
 
+use crate::cache::Cache;
+use crate::domain::Sku;
 use crate::store::StoreError;
-use crate::store::mysql::{Address, ChangeFeed};
+use crate::store::mysql::{Address, ChangeFeed, Desk};
 use crate::telemetry::metrics::Metrics;
 
 pub use classes::{Versions, balances, of_books};
+pub use entries::CheckError;
+use entries::Entries;
 pub use mend::{MendOutcome, Mending};
 pub use orders::check as check_order;
+pub use retry::Retried;
 pub use run::{Report, Request};
 pub use sums::{BrokenOrder, Sum, Sums};
 
@@ -33,6 +41,10 @@ pub use sums::{BrokenOrder, Sum, Sums};
 pub struct Reconcile {
     /// Where stock and ledger are.
     pub address: Address,
+    /// Where stock is read to be compared with the cache.
+    pub desk: Desk,
+    /// The cache, if there is one, and the SKUs that the settings keep present there.
+    pub cache: Option<(Cache, Vec<Sku>)>,
     /// Tells what is committed.
     pub feed: Arc<ChangeFeed>,
     /// Where it is counted.
@@ -51,6 +63,11 @@ pub enum Progress {
     },
     /// Stock was read of so many SKUs of this pass.
     Stock {
+        /// SKUs.
+        skus: u64,
+    },
+    /// So many SKUs were compared with the cache.
+    Cache {
         /// SKUs.
         skus: u64,
     },
@@ -73,7 +90,20 @@ pub enum ReconcileError {
     /// There is no such run.
     #[error("there is no run {0}; SELECT * FROM reconcile_run lists them")]
     UnknownRun(u64),
+    /// There is nothing to compare with.
+    #[error("there is no cache; give its redis_url")]
+    NoCache,
     /// MySQL.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The cache, or MySQL beside it.
+    #[error("entries of the cache cannot be compared: {0}; the next run goes on there")]
+    Check(#[from] CheckError),
+}
+
+impl Reconcile {
+    fn entries(&self) -> Option<Entries> {
+        let (cache, pins) = self.cache.clone()?;
+        Some(Entries { cache, desk: self.desk.clone(), pins, metrics: self.metrics.clone() })
+    }
 }

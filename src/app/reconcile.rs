@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use super::{AppError, with_database};
+use crate::cache::Cache;
 use crate::config::Config;
 use crate::limits::{DESK_PATIENCE, RECONCILE_PASS_SKUS};
 use crate::reconcile::{MendOutcome, Reconcile, Request};
@@ -25,6 +26,8 @@ pub struct ReconcileOptions {
     pub apply: Option<u64>,
     /// Do not ask.
     pub yes: bool,
+    /// Try again what following has given up.
+    pub retry_failures: bool,
 }
 
 /// What the command tells.
@@ -53,9 +56,15 @@ async fn at(
     migrate(&address).await?;
     let desk = Desk::open(&address, config.desk_connections, DESK_PATIENCE).await?;
     let feed = Arc::new(ChangeFeed::new(desk.clone()));
-    let reconcile = Reconcile { address, feed, metrics: Metrics::new() };
+    let metrics = Metrics::new();
+    let cache = match &config.cache {
+        Some(cache) => Some((Cache::open(cache, metrics.clone())?, config.pins.clone())),
+        None => None,
+    };
+    let reconcile = Reconcile { address, desk: desk.clone(), cache, feed, metrics };
     let told = match options.apply {
         Some(run) => apply(&reconcile, run, options).await,
+        None if options.retry_failures => retry(&reconcile, options).await,
         None => full(&reconcile, options).await,
     };
     desk.close().await;
@@ -92,6 +101,13 @@ async fn apply(
     let text =
         if options.json { report::mended_json(&outcomes) } else { report::mended(&outcomes) };
     Ok(Told { text, differs: outcomes.iter().any(|(_, outcome)| *outcome == MendOutcome::Changed) })
+}
+
+async fn retry(reconcile: &Reconcile, options: ReconcileOptions) -> Result<Told, AppError> {
+    let retried = reconcile.retry_failures().await?;
+    let text =
+        if options.json { report::retried_json(&retried) } else { report::retried(&retried) };
+    Ok(Told { text, differs: retried.iter().any(|(_, error)| error.is_some()) })
 }
 
 /// Asks on the terminal. Where there is none, nobody agrees.

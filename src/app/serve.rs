@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::AppError;
@@ -14,6 +15,7 @@ use crate::domain::{Available, Sku, Terms};
 use crate::http::Http;
 use crate::lane::Lanes;
 use crate::limits::DESK_PATIENCE;
+use crate::reconcile::Reconcile;
 use crate::store::StoreError;
 use crate::store::mysql::{Address, Desk, inspect, migrate};
 use crate::sweep::Sweep;
@@ -54,15 +56,35 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
     let commits = reading.commits.take();
     let lanes =
         Lanes::start_telling(address.clone(), config.lanes, metrics.clone(), commits).await?;
-    let sweep =
-        Sweep { address, desk: desk.clone(), lanes: lanes.clone(), metrics: metrics.clone() };
-    let sweep = tokio::spawn(sweep.run());
+    let sweep = Sweep {
+        address: address.clone(),
+        desk: desk.clone(),
+        lanes: lanes.clone(),
+        metrics: metrics.clone(),
+    };
+    let mut jobs = JoinSet::new();
+    jobs.spawn(sweep.run());
     if demo {
         open_demo(&desk).await?;
     }
     let stock = reading.stock.clone();
-    let http = Http::bind(&config.http, lanes.clone(), desk.clone(), stock, metrics, config.access)
-        .await?;
+    let http = Http::bind(
+        &config.http,
+        lanes.clone(),
+        desk.clone(),
+        stock,
+        metrics.clone(),
+        config.access,
+    )
+    .await?;
+    let reconcile = Reconcile {
+        address,
+        desk: desk.clone(),
+        cache: reading.stock.cache().map(|cache| (cache.clone(), config.pins.clone())),
+        feed: http.change_feed(),
+        metrics,
+    };
+    jobs.spawn(reconcile.follow());
     let filling = reading.fill(lanes.clone(), desk.clone(), config.pins);
     announce(&http, demo.then_some(&config.database))?;
     let (failed, failure) = tokio::sync::oneshot::channel();
@@ -74,8 +96,9 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
         }
     };
     http.run(shutdown).await;
-    // What it has submitted is answered; what it has not will be swept by the next process.
-    sweep.abort();
+    // What the sweep has submitted is answered; what is left, here and of reconciliation, is done by the next
+    // process.
+    drop(jobs);
     drop(filling);
     desk.close().await;
     // The sender is gone without a word when a signal ended it.

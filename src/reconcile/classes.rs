@@ -1,7 +1,8 @@
 //! Says what kind of difference there is, and what would mend it. Plain code: what was read goes in.
 
-use crate::store::{Drift, Mend, StockBooks};
-use crate::telemetry::metrics::DriftClass;
+use crate::cache::Sighting;
+use crate::store::{Drift, Mend, StockBooks, StockRecord};
+use crate::telemetry::metrics::{CacheEntry, DriftClass};
 
 use super::sums::{BrokenOrder, Sum};
 
@@ -113,6 +114,42 @@ pub(super) fn of_order(order: BrokenOrder) -> Drift {
         mend: None,
         mended: false,
     }
+}
+
+/// What is told of an entry of the cache; `None` if it is as it should be.
+#[must_use]
+pub(super) fn of_entry(sighting: &Sighting, repaired: bool) -> Option<Drift> {
+    let class = match sighting.found()? {
+        CacheEntry::Same => return None,
+        CacheEntry::Missing => DriftClass::CacheMissing,
+        CacheEntry::Behind => DriftClass::CacheBehind,
+        CacheEntry::Ahead => DriftClass::CacheAhead,
+        CacheEntry::Wrong | CacheEntry::Malformed | CacheEntry::Gone => DriftClass::CacheWrong,
+    };
+    let cached = sighting.cached.as_ref();
+    let told = |record: &StockRecord| {
+        let StockRecord { available, held, version, .. } = record;
+        format!("available {available}, held {held} at version {version}")
+    };
+    let stock = sighting.stock.as_ref();
+    let record = cached.and_then(|cached| cached.record());
+    Some(Drift {
+        sku: sighting.sku.clone(),
+        class,
+        expected: stock.map_or("nothing: there is no such SKU".to_owned(), told),
+        found: match (cached, record) {
+            (None, _) => "nothing in the cache, though it is pinned".to_owned(),
+            (Some(_), Some(record)) => format!("in the cache {}", told(record)),
+            (Some(cached), None) => format!("in the cache no entry, but {cached:?}"),
+        },
+        version: stock.map_or(0, |stock| stock.version),
+        amount: match (record, stock) {
+            (Some(record), Some(stock)) => record.available.saturating_sub(stock.available),
+            _ => 0,
+        },
+        mend: None,
+        mended: repaired,
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,16 @@
 //! A run over all SKUs, which goes on where an interrupted one stopped.
 
-use crate::limits::DESK_PATIENCE;
-use crate::store::mysql::ReconcileConnection;
-use crate::store::{RecordedDrift, Run, RunKind, RunPhase, StoreError};
+use std::time::{Duration, Instant};
 
-use super::books::{Scope, pass};
+use crate::cache::{Cache, CacheError};
+use crate::limits::{
+    DESK_PATIENCE, RECONCILE_CACHE_WAIT_MS, RECONCILE_PAGE, RECONCILE_SUSPECTS_MAX,
+};
+use crate::store::mysql::ReconcileConnection;
+use crate::store::{RecordedDrift, Run, RunKind, RunPhase};
+
+use super::books::{Scope, pass, rest};
+use super::entries::{CheckError, Entries};
 use super::findings::Findings;
 use super::{Progress, Reconcile, ReconcileError, Watch};
 
@@ -53,7 +59,7 @@ impl Reconcile {
     }
 
     pub(super) fn first_phase(&self) -> RunPhase {
-        RunPhase::Books
+        if self.cache.is_some() { RunPhase::Cache } else { RunPhase::Books }
     }
 
     /// Does what is left of a run.
@@ -63,7 +69,13 @@ impl Reconcile {
         mut run: Run,
         pass_skus: usize,
         watch: Watch<'_>,
-    ) -> Result<Run, StoreError> {
+    ) -> Result<Run, ReconcileError> {
+        if run.phase == RunPhase::Cache {
+            if let Some(entries) = self.entries() {
+                compare_cache(connection, &entries, &mut run, watch).await?;
+            }
+            (run.phase, run.position) = (RunPhase::Books, "".into());
+        }
         let mut findings = Findings::new(&self.metrics);
         loop {
             let scope = Scope::After(&run.position, pass_skus);
@@ -78,4 +90,59 @@ impl Reconcile {
             }
         }
     }
+}
+
+/// Compares the cache's entries of all SKUs.
+async fn compare_cache(
+    connection: &mut ReconcileConnection,
+    entries: &Entries,
+    run: &mut Run,
+    watch: Watch<'_>,
+) -> Result<(), ReconcileError> {
+    wait_for(&entries.cache).await?;
+    let pinned = entries.pinned().await?;
+    let mut findings = Findings::new(&entries.metrics);
+    let mut suspects = Vec::new();
+    let mut after = run.position.clone();
+    let mut skus_to_settle = 0;
+    loop {
+        let began = Instant::now();
+        let (skus, next) = connection.skus(&after, RECONCILE_PAGE).await?;
+        skus_to_settle += skus.len() as u64;
+        let looked = entries.look(skus, &pinned).await?;
+        let drifts = entries.put_right(&looked.differ, !run.dry_run).await?;
+        drifts.into_iter().for_each(|drift| findings.push(drift));
+        suspects.extend(looked.suspects);
+        watch(Progress::Cache { skus: run.skus + skus_to_settle });
+        let worked = began.elapsed();
+        if next.is_none() || suspects.len() >= RECONCILE_SUSPECTS_MAX {
+            if !suspects.is_empty() {
+                tokio::time::sleep(entries.bound()).await;
+                let behind = entries.look_again(std::mem::take(&mut suspects)).await?;
+                let drifts = entries.put_right(&behind, !run.dry_run).await?;
+                drifts.into_iter().for_each(|drift| findings.push(drift));
+            }
+        }
+        if suspects.is_empty() {
+            // Only now is everything up to this SKU settled: an interrupted run goes on after it.
+            run.position = next.clone().unwrap_or_else(|| after.clone());
+            run.skus += std::mem::take(&mut skus_to_settle);
+        }
+        connection.record(run, findings.take(), false).await?;
+        let Some(next) = next else { return Ok(()) };
+        after = next;
+        rest(worked).await;
+    }
+}
+
+/// A connection is made in the background.
+pub(super) async fn wait_for(cache: &Cache) -> Result<(), CheckError> {
+    let began = Instant::now();
+    while !cache.is_up() {
+        if began.elapsed() >= Duration::from_millis(RECONCILE_CACHE_WAIT_MS) {
+            return Err(CheckError::Cache(CacheError::Down));
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
 }

@@ -48,6 +48,7 @@ fn text(progress: Progress) -> String {
             format!("run {run} was interrupted and goes on after {skus} SKUs")
         }
         Progress::Stock { skus } => format!("reading stock: {skus} SKUs"),
+        Progress::Cache { skus } => format!("comparing the cache: {skus} SKUs"),
         Progress::Ledger { rows } => format!("adding the ledger up: {rows} movements"),
     }
 }

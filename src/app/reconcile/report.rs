@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::reconcile::{MendOutcome, Report};
+use crate::reconcile::{MendOutcome, Report, Retried};
 use crate::store::RecordedDrift;
 
 /// Columns of the table.
@@ -96,6 +96,30 @@ pub(super) fn mended_json(outcomes: &[(RecordedDrift, MendOutcome)]) -> String {
         let RecordedDrift { number, drift, .. } = recorded;
         let (sku, class) = (drift.sku.as_str(), drift.class.name());
         json!({"number": number, "sku": sku, "class": class, "outcome": name})
+    });
+    format!("{:#}\n", Value::Array(told.collect()))
+}
+
+/// What became of each check that had been given up.
+pub(super) fn retried(retried: &[Retried]) -> String {
+    if retried.is_empty() {
+        return "Nothing was given up.\n".to_owned();
+    }
+    let mut text = String::new();
+    for (failure, error) in retried {
+        let _ = match error {
+            None => writeln!(text, "{}: checked and repaired", failure.sku),
+            Some(error) => writeln!(text, "{}: still fails: {error}", failure.sku),
+        };
+    }
+    text
+}
+
+/// The same as one JSON array.
+pub(super) fn retried_json(retried: &[Retried]) -> String {
+    let told = retried.iter().map(|(failure, error)| {
+        let error = error.as_ref().map(ToString::to_string);
+        json!({"sku": failure.sku.as_str(), "attempts": failure.attempts, "error": error})
     });
     format!("{:#}\n", Value::Array(told.collect()))
 }
