@@ -17,6 +17,7 @@ use crate::domain::{InvalidValue, Sku};
 use crate::http::{Access, AccessConfig, AccessError, HttpConfig};
 use crate::lane::LanesConfig;
 use crate::limits;
+use crate::reconcile::{Cron, CronError};
 use crate::store::mysql::{Address, AddressError};
 use crate::telemetry::LogFormat;
 
@@ -116,6 +117,11 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     http_connections_max: Option<usize>,
 
+    /// When `serve` reconciles by itself: a cron expression such as `0 4 * * *`, UTC. Without it, never.
+    #[arg(long, env = "HOTROW_RECONCILE_SCHEDULE", value_name = "CRON", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reconcile_schedule: Option<String>,
+
     /// How log lines look. [default: text]
     #[arg(long, env = "HOTROW_LOG_FORMAT", value_name = "FORMAT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -180,6 +186,9 @@ pub enum ConfigError {
     /// A pinned SKU.
     #[error("pin: {0}")]
     Pin(InvalidValue),
+    /// The schedule.
+    #[error("reconcile_schedule cannot be used: {0}")]
+    Schedule(#[from] CronError),
     /// Tokens and quotas.
     #[error("access.{0}")]
     Access(#[from] AccessError),
@@ -200,6 +209,8 @@ pub struct Config {
     pub cache: Option<CacheConfig>,
     /// SKUs to keep present there, beside those of the table.
     pub pins: Vec<Sku>,
+    /// When reconciliation runs by itself, if it does.
+    pub reconcile_schedule: Option<Cron>,
     /// Connections for everything that is not a flush.
     pub desk_connections: u32,
     /// How log lines look.
@@ -284,6 +295,11 @@ impl Settings {
             lanes,
             cache: settings.cache()?,
             pins: settings.pins()?,
+            reconcile_schedule: settings
+                .reconcile_schedule
+                .as_deref()
+                .map(str::parse)
+                .transpose()?,
             desk_connections: DESK_CONNECTIONS,
             log_format: match settings.log_format {
                 None | Some(LogStyle::Text) => LogFormat::Text,

@@ -224,6 +224,8 @@ pub const FOLLOW_RETRY_MS: u64 = 100;
 pub const FOLLOW_OUTAGE_MS: u64 = 1_000;
 /// What is found while following is one run for so long, in seconds.
 pub const FOLLOW_RUN_S: u64 = 3_600;
+/// How often it is seen whether a run is due by the schedule, in milliseconds.
+pub const SCHEDULE_LOOK_MS: u64 = 5_000;
 /// A run that is asked for waits so long for the cache, in milliseconds.
 pub const RECONCILE_CACHE_WAIT_MS: u64 = 5_000;
 /// A run that was interrupted is taken up again if it began this many hours ago at most.

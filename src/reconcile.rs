@@ -17,6 +17,7 @@ mod mend;
 mod orders;
 mod retry;
 mod run;
+mod schedule;
 mod sums;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use mend::{MendOutcome, Mending};
 pub use orders::check as check_order;
 pub use retry::Retried;
 pub use run::{Report, Request};
+pub use schedule::{Cron, CronError};
 pub use sums::{BrokenOrder, Sum, Sums};
 
 /// What reconciliation works with. Cheap to clone.

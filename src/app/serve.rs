@@ -84,7 +84,10 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
         feed: http.change_feed(),
         metrics,
     };
-    jobs.spawn(reconcile.follow());
+    jobs.spawn(reconcile.clone().follow());
+    if let Some(cron) = config.reconcile_schedule {
+        jobs.spawn(reconcile.keep_schedule(cron));
+    }
     let filling = reading.fill(lanes.clone(), desk.clone(), config.pins);
     announce(&http, demo.then_some(&config.database))?;
     let (failed, failure) = tokio::sync::oneshot::channel();

@@ -87,10 +87,11 @@ async fn read_stock(
     let mut after = Box::from(after);
     loop {
         let began = Instant::now();
-        let (page, next) = connection.stock_after(&after, RECONCILE_PAGE).await?;
+        let page = RECONCILE_PAGE.min(limit - stock.len());
+        let (page, next) = connection.stock_after(&after, page).await?;
         stock.extend(page);
         let Some(last) = next else { return Ok((stock, None)) };
-        if stock.len() >= limit {
+        if stock.len() == limit {
             return Ok((stock, Some(last)));
         }
         after = last;

@@ -86,6 +86,9 @@ impl Reconcile {
             run.position = pass.next.unwrap_or(run.position);
             connection.record(&mut run, findings.take(), ended).await?;
             if ended {
+                if run.kind == RunKind::Scheduled {
+                    connection.note_success().await?;
+                }
                 return Ok(run);
             }
         }
@@ -115,13 +118,12 @@ async fn compare_cache(
         suspects.extend(looked.suspects);
         watch(Progress::Cache { skus: run.skus + skus_to_settle });
         let worked = began.elapsed();
-        if next.is_none() || suspects.len() >= RECONCILE_SUSPECTS_MAX {
-            if !suspects.is_empty() {
-                tokio::time::sleep(entries.bound()).await;
-                let behind = entries.look_again(std::mem::take(&mut suspects)).await?;
-                let drifts = entries.put_right(&behind, !run.dry_run).await?;
-                drifts.into_iter().for_each(|drift| findings.push(drift));
-            }
+        let enough = next.is_none() || suspects.len() >= RECONCILE_SUSPECTS_MAX;
+        if enough && !suspects.is_empty() {
+            tokio::time::sleep(entries.bound()).await;
+            let behind = entries.look_again(std::mem::take(&mut suspects)).await?;
+            let drifts = entries.put_right(&behind, !run.dry_run).await?;
+            drifts.into_iter().for_each(|drift| findings.push(drift));
         }
         if suspects.is_empty() {
             // Only now is everything up to this SKU settled: an interrupted run goes on after it.

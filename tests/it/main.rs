@@ -19,6 +19,7 @@ macro_rules! both_flavors {
     };
 }
 
+mod cache;
 mod changes;
 mod connection;
 mod crashes;

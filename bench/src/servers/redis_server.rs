@@ -3,17 +3,11 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use hotrow::embedded::fetch_redis;
+use hotrow::embedded;
 use redis::{Client, Connection};
 
 use crate::outcome::Outcome;
-
-/// How long a new server may take to answer.
-const START_LIMIT: Duration = Duration::from_secs(10);
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// When the append-only file is synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +25,7 @@ pub(crate) struct RedisServer {
 }
 
 struct Own {
-    process: Child,
+    process: embedded::RedisServer,
     /// For the append-only file, on the disk of the reports, where MySQL has its data, too; and for the
     /// socket, whose path must be short.
     _rooms: [Room; 2],
@@ -65,31 +59,15 @@ impl RedisServer {
     pub(crate) fn start(out: &Path, fsync: Fsync) -> Outcome<Self> {
         let (data, socket) = (Room::new(out)?, Room::new(&std::env::temp_dir())?);
         let path = socket.0.join("redis.sock");
-        let mut command = match on_path() {
-            Some(program) => Command::new(program),
-            None => fetch_redis()?.command(),
+        let fsync = match fsync {
+            Fsync::Always => "always",
+            Fsync::EverySecond => "everysec",
         };
-        command.arg("--port").arg("0").arg("--unixsocket").arg(&path).arg("--dir").arg(&data.0);
-        command.args(["--save", "", "--auto-aof-rewrite-percentage", "0", "--appendonly", "yes"]);
-        command.args([
-            "--appendfsync",
-            match fsync {
-                Fsync::Always => "always",
-                Fsync::EverySecond => "everysec",
-            },
-        ]);
-        let process =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let client = Client::open(format!("redis+unix://{}", path.display()))?;
-        let server = Self { client, own: Some(Own { process, _rooms: [data, socket] }) };
-        let started = Instant::now();
-        while let Err(error) = server.client.get_connection() {
-            if started.elapsed() > START_LIMIT {
-                return Err(format!("redis-server takes no connection: {error}").into());
-            }
-            std::thread::park_timeout(POLL_INTERVAL);
-        }
-        Ok(server)
+        let arguments = ["--save", "", "--auto-aof-rewrite-percentage", "0", "--appendonly", "yes"];
+        let arguments = [&arguments[..], &["--appendfsync", fsync]].concat();
+        let process = embedded::RedisServer::start(&data.0, &path, &arguments)?;
+        let client = Client::open(process.url())?;
+        Ok(Self { client, own: Some(Own { process, _rooms: [data, socket] }) })
     }
 
     /// The server at this URL, whose database has to be empty: it is emptied again after the run.
@@ -121,7 +99,7 @@ impl RedisServer {
 
     /// The server's process, when it is ours.
     pub(crate) fn pid(&self) -> Option<u32> {
-        self.own.as_ref().map(|own| own.process.id())
+        self.own.as_ref().map(|own| own.process.pid())
     }
 
     /// The server's version.
@@ -138,17 +116,4 @@ impl RedisServer {
         }
         Ok(())
     }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        // It may have ended already; its data goes with its directory.
-        let _ended = self.process.kill();
-        let _status = self.process.wait();
-    }
-}
-
-fn on_path() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join("redis-server")).find(|file| file.is_file())
 }

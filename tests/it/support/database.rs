@@ -222,6 +222,10 @@ impl Database {
         format!("mysql://it@127.0.0.1:{port}/{}?ssl-mode=DISABLED", self.name)
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A connection to it as `root`, past any proxy.
     pub(crate) async fn connect(&self) -> MySqlConnection {
         let mut admin = self.address.admin().await;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,24 +29,15 @@ pub(crate) struct Hotrow {
 
 /// Brings the schema of the database to the newest.
 pub(crate) async fn migrate(database_url: String) {
-    let mut command = Command::new(BINARY);
-    command
-        .args(["migrate", "--database-url", &database_url])
-        .current_dir(room::directory("migrate"));
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let output = run(&["migrate", "--database-url", &database_url]).await;
     assert!(output.status.success(), "migrate failed: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What `hotrow reconcile` says: its exit code, and its standard output.
-pub(crate) async fn reconcile(database_url: String, more: &[&str]) -> (i32, String) {
+/// Runs it with these arguments to its end.
+pub(crate) async fn run(arguments: &[&str]) -> Output {
     let mut command = Command::new(BINARY);
-    command
-        .args(["reconcile", "--database-url", &database_url])
-        .args(more)
-        .current_dir(room::directory("reconcile"));
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-    eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    command.args(arguments).current_dir(room::directory("run"));
+    tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
 }
 
 impl Hotrow {
