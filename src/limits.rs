@@ -145,6 +145,8 @@ pub const CACHE_RETRY_MS: u64 = 100;
 pub const CACHE_RETRY_MAX_MS: u64 = 2_000;
 /// SKUs of one call to the cache.
 pub const CACHE_CALL_SKUS_MAX: usize = 1_000;
+/// Steps of a patrol, each through about as many keys as one call has SKUs.
+pub const CACHE_PATROL_STEPS: usize = 10;
 /// Bytes of a value that are read: more than any entry has.
 pub const CACHE_VALUE_BYTES_MAX: usize = 128;
 /// SKUs that are kept present in the cache, so that all of them are read by one statement.

@@ -122,6 +122,28 @@ async fn lies_and_garbage_are_replaced_and_what_came_meanwhile_stays() {
 }
 
 #[tokio::test]
+async fn what_nobody_of_us_put_there_is_removed() {
+    let redis = Redis::start(&[]).await;
+    let cache = open(&redis).await;
+    for n in 0..12_000 {
+        redis.set(&format!("lie-{n}"), "1 8 1 0 4000").await;
+    }
+    assert_eq!(cache.fill(&[record(1, 1, 1)]).await, Ok(vec![true]));
+    let mut connection = redis.connect().await;
+    let mut elsewhere = redis::cmd("SET");
+    elsewhere.arg("another:key").arg("stays").query_async::<()>(&mut connection).await.unwrap();
+    let first = cache.patrol(0).await.unwrap();
+    // So many keys at a time; it goes on where it was.
+    assert_ne!(first, 0);
+    assert!((1_000..3_000).contains(&redis.skus().await.len()));
+    assert_eq!(cache.patrol(first).await, Ok(0));
+    assert_eq!(redis.skus().await, ["a"]);
+    let stays: String =
+        redis::cmd("GET").arg("another:key").query_async(&mut connection).await.unwrap();
+    assert_eq!(stays, "stays");
+}
+
+#[tokio::test]
 async fn a_full_redis_refuses_to_be_filled_and_is_read_on() {
     let redis = Redis::start(&[]).await;
     let cache = open(&redis).await;
