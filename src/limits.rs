@@ -63,7 +63,7 @@ pub const DESK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5)
 /// Orders that are read together.
 pub const LOOKUP_ORDERS_MAX: usize = 1_024;
 /// SKUs whose stock is read by one statement.
-pub const LOOKUP_SKUS_MAX: usize = 1_000;
+pub const LOOKUP_SKUS_MAX: usize = 2_048;
 /// Readers of an order, or of stock, that may wait; more wait to wait.
 pub const LOOKUPS_WAITING_MAX: usize = 16_384;
 /// Holds that expire together.

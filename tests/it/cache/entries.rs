@@ -10,7 +10,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 
-use crate::support::redis::Redis;
+use crate::support::redis::{PREFIX, Redis};
 use crate::support::shop::until;
 
 const STALE: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ fn record(version: u64, available: i64, as_of: i64) -> StockRecord {
 async fn open(redis: &Redis) -> Cache {
     let config = CacheConfig {
         address: redis.url.parse().unwrap(),
-        prefix: "hotrow:stock:".to_owned(),
+        prefix: PREFIX.to_owned(),
         stale: STALE,
     };
     let cache = Cache::open(&config, Metrics::new()).unwrap();
@@ -125,9 +125,11 @@ async fn lies_and_garbage_are_replaced_and_what_came_meanwhile_stays() {
 async fn what_nobody_of_us_put_there_is_removed() {
     let redis = Redis::start(&[]).await;
     let cache = open(&redis).await;
+    let mut lies = redis::pipe();
     for n in 0..12_000 {
-        redis.set(&format!("lie-{n}"), "1 8 1 0 4000").await;
+        lies.set(format!("{PREFIX}lie-{n}"), "1 8 1 0 4000").ignore();
     }
+    lies.query_async::<()>(&mut redis.connect().await).await.unwrap();
     assert_eq!(cache.fill(&[record(1, 1, 1)]).await, Ok(vec![true]));
     let mut connection = redis.connect().await;
     let mut elsewhere = redis::cmd("SET");
