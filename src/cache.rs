@@ -28,7 +28,7 @@ pub use self::link::CacheError;
 use self::link::Link;
 pub use self::reads::{Source, StockReads};
 use crate::domain::Sku;
-use crate::limits::{CACHE_CALL_SKUS_MAX, CACHE_VALUE_BYTES_MAX};
+use crate::limits::{CACHE_CALL_SKUS_MAX, CACHE_PATROL_STEPS, CACHE_VALUE_BYTES_MAX};
 use crate::store::StockRecord;
 use crate::telemetry::metrics::{CacheEntry, Metrics};
 
@@ -58,6 +58,7 @@ struct Scripts {
     read: Script,
     fill: Script,
     replace: Script,
+    patrol: Script,
 }
 
 impl fmt::Debug for Scripts {
@@ -100,6 +101,7 @@ impl Cache {
             read: Script::new(include_str!("cache/read.lua")),
             fill: Script::new(include_str!("cache/fill.lua")),
             replace: Script::new(include_str!("cache/replace.lua")),
+            patrol: Script::new(include_str!("cache/patrol.lua")),
         });
         let key = config.prefix.clone();
         let probing = Arc::clone(&scripts);
@@ -222,6 +224,28 @@ impl Cache {
             self.replace(&replacements).await?;
         }
         Ok(())
+    }
+
+    /// Removes what stays longer than any entry, going through all keys, or through as many as one patrol
+    /// may; it then goes on from where this returns.
+    ///
+    /// # Errors
+    /// [`CacheError`] when there is no answer; some may be removed then.
+    pub async fn patrol(&self, mut from: u64) -> Result<u64, CacheError> {
+        for _ in 0..CACHE_PATROL_STEPS {
+            let mut call = self.scripts.patrol.arg(from);
+            call.arg(format!("{}*", self.prefix)).arg(CACHE_CALL_SKUS_MAX).arg(self.stale_ms);
+            let step = self.link.change(|mut connection| async move {
+                call.invoke_async::<(u64, u64)>(&mut connection).await
+            });
+            let (next, removed) = step.await?;
+            self.metrics.cache_strays(removed);
+            from = next;
+            if from == 0 {
+                break;
+            }
+        }
+        Ok(from)
     }
 
     fn key(&self, sku: &Sku) -> String {

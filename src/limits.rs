@@ -63,7 +63,7 @@ pub const DESK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5)
 /// Orders that are read together.
 pub const LOOKUP_ORDERS_MAX: usize = 1_024;
 /// SKUs whose stock is read by one statement.
-pub const LOOKUP_SKUS_MAX: usize = 1_000;
+pub const LOOKUP_SKUS_MAX: usize = 2_048;
 /// Readers of an order, or of stock, that may wait; more wait to wait.
 pub const LOOKUPS_WAITING_MAX: usize = 16_384;
 /// Holds that expire together.
@@ -145,6 +145,8 @@ pub const CACHE_RETRY_MS: u64 = 100;
 pub const CACHE_RETRY_MAX_MS: u64 = 2_000;
 /// SKUs of one call to the cache.
 pub const CACHE_CALL_SKUS_MAX: usize = 1_000;
+/// Steps of a patrol, each through about as many keys as one call has SKUs.
+pub const CACHE_PATROL_STEPS: usize = 10;
 /// Bytes of a value that are read: more than any entry has.
 pub const CACHE_VALUE_BYTES_MAX: usize = 128;
 /// Keys that one look through all of the cache takes up at a time.

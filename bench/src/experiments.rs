@@ -10,6 +10,7 @@ mod ledger;
 mod limit;
 mod million;
 mod open_loop;
+mod reads;
 mod sell_out;
 mod two_instances;
 
@@ -52,6 +53,8 @@ pub(crate) enum ExperimentName {
     Holds,
     /// A purchase limit, and the same load without it.
     Limit,
+    /// Reads of a hot SKU, cached and not, and orders beside them.
+    Reads,
     /// Cold SKUs at a steady rate beside a saturated one.
     Beside,
     /// 200,000 orders at once.
@@ -76,7 +79,12 @@ impl ExperimentName {
         let of_suite = |name: &Self| match settings.suite {
             Suite::Quick => !matches!(
                 name,
-                Self::Million | Self::Ledger | Self::ThreeLines | Self::Holds | Self::Limit
+                Self::Million
+                    | Self::Ledger
+                    | Self::ThreeLines
+                    | Self::Holds
+                    | Self::Limit
+                    | Self::Reads
             ),
             Suite::Standard | Suite::Full => true,
         };
@@ -110,6 +118,7 @@ impl ExperimentName {
             Self::TwoInstances => rounds * run * 2.0,
             Self::Holds => Self::few_long_rounds(settings) as f64 * 25.0,
             Self::Limit => Self::fewer_rounds(settings) as f64 * run * 2.0,
+            Self::Reads => Self::few_long_rounds(settings) as f64 * run * 5.0,
             Self::SellOut | Self::Duplicates | Self::Beside | Self::Burst => {
                 Self::fewer_rounds(settings) as f64 * (run + 1.0)
             }
@@ -139,7 +148,7 @@ impl ExperimentName {
             Self::Single => vec![Plain, HotrowCallers],
             Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => Vec::new(),
             Self::Burst | Self::TwoInstances | Self::Ledger | Self::Million => Vec::new(),
-            Self::Holds | Self::Limit => Vec::new(),
+            Self::Holds | Self::Limit | Self::Reads => Vec::new(),
         };
         let wanted =
             |subject: &Subject| settings.subject.is_empty() || settings.subject.contains(subject);
@@ -186,6 +195,7 @@ impl ExperimentName {
             Self::Duplicates => duplicates::measure(bench).await,
             Self::Holds => holds::measure(bench).await,
             Self::Limit => limit::measure(bench).await,
+            Self::Reads => reads::measure(bench).await,
             Self::Beside => beside::measure(bench).await,
             Self::Burst => burst::measure(bench).await,
             Self::TwoInstances => two_instances::measure(bench).await,

@@ -3,7 +3,7 @@
 //! A round reads the cache, then MySQL with one statement, and puts right what differs, lies included. It is
 //! made for the hot SKUs that flushes have changed, soon after their commit; and for all hot SKUs four times
 //! within the time that an entry may be served, for what nobody told this process: flushes of others, changes
-//! by hand, lies.
+//! by hand, lies. With the latter goes a patrol for what somebody else has put under keys that are not hot.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,6 +68,7 @@ impl Filler {
     pub async fn run(mut self) {
         let refresh = self.cache.stale() / REFRESHES;
         let mut next_refresh = Instant::now();
+        let mut patrolled = 0;
         loop {
             let flush = tokio::select! {
                 flush = self.commits.recv() => flush,
@@ -82,7 +83,8 @@ impl Filler {
                 flushes.push(flush);
             }
             let missed = self.missed.swap(false, Ordering::AcqRel);
-            let skus = if missed || begun >= next_refresh {
+            let everything = missed || begun >= next_refresh;
+            let skus = if everything {
                 next_refresh = begun + refresh;
                 let all = self.hot.all();
                 self.metrics.cache_hot_skus(all.len());
@@ -98,9 +100,20 @@ impl Filler {
             if !skus.is_empty() && self.cache.is_up() {
                 self.round(skus).await;
             }
+            if everything && self.cache.is_up() {
+                patrolled = self.patrol(patrolled).await;
+            }
             let round = Duration::from_millis(FILL_ROUND_MS);
             tokio::time::sleep_until((begun + round).into()).await;
         }
+    }
+
+    /// Returns where the next one goes on.
+    async fn patrol(&self, from: u64) -> u64 {
+        self.cache.patrol(from).await.unwrap_or_else(|error| {
+            debug!(%error, "the cache could not be patrolled");
+            from
+        })
     }
 
     /// Makes the cache have these SKUs as MySQL has them. What fails is tried again with the next refresh.

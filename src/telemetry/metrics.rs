@@ -57,6 +57,7 @@ struct Inner {
     cache_reads: Vec<Counter>,
     cache_entries: Vec<Counter>,
     cache_failures: Vec<Counter>,
+    cache_strays: Counter,
 }
 
 impl Metrics {
@@ -117,6 +118,9 @@ impl Metrics {
         let cache_entries: Family<Labels, Counter> = Family::default();
         let help = "Entries of the cache compared with MySQL and put right, by what they were";
         registry.register("cache_entries", help, cache_entries.clone());
+        let cache_strays = Counter::default();
+        let help = "Values that would have stayed longer than an entry of the cache, removed";
+        registry.register("cache_strays", help, cache_strays.clone());
         let cache_failures: Family<Labels, Counter> = Family::default();
         let help = "Calls to the cache that came to nothing, by why";
         registry.register("cache_failures", help, cache_failures.clone());
@@ -241,6 +245,7 @@ impl Metrics {
                 "reason",
                 &mut CacheFailure::ALL.iter().map(|reason| reason.name()),
             ),
+            cache_strays,
             registry,
         }))
     }
@@ -379,6 +384,11 @@ impl Metrics {
     /// A call to the cache came to nothing.
     pub fn cache_failure(&self, reason: CacheFailure) {
         self.0.cache_failures[reason as usize].inc();
+    }
+
+    /// So many values were removed that hotrow had not put into the cache.
+    pub fn cache_strays(&self, values: u64) {
+        self.0.cache_strays.inc_by(values);
     }
 
     /// Everything as OpenMetrics text, version 1.0.0.

@@ -13,8 +13,16 @@ use crate::support::alone::Alone;
 use crate::support::make::{cancel, deciding, held_for, merged, take};
 use crate::support::scene::{Scene, land};
 
-const TABLES: [&str; 7] =
-    ["change_gate", "hold_deadline", "instance", "movement", "purchase", "stock", "stock_version"];
+const TABLES: [&str; 8] = [
+    "change_gate",
+    "hold_deadline",
+    "instance",
+    "movement",
+    "pinned_sku",
+    "purchase",
+    "stock",
+    "stock_version",
+];
 
 async fn tables(scene: &Scene) -> Vec<String> {
     scene

@@ -16,11 +16,25 @@ pub(crate) enum Fsync {
     Always,
     /// Once a second, behind the answers.
     EverySecond,
+    /// There is none: what is in Redis may be lost.
+    Never,
+}
+
+impl Fsync {
+    /// The settings `appendonly` and `appendfsync`.
+    fn settings(self) -> [&'static str; 2] {
+        match self {
+            Self::Always => ["yes", "always"],
+            Self::EverySecond => ["yes", "everysec"],
+            Self::Never => ["no", "no"],
+        }
+    }
 }
 
 /// A Redis with an empty database.
 pub(crate) struct RedisServer {
     client: Client,
+    url: String,
     own: Option<Own>,
 }
 
@@ -59,20 +73,18 @@ impl RedisServer {
     pub(crate) fn start(out: &Path, fsync: Fsync) -> Outcome<Self> {
         let (data, socket) = (Room::new(out)?, Room::new(&std::env::temp_dir())?);
         let path = socket.0.join("redis.sock");
-        let fsync = match fsync {
-            Fsync::Always => "always",
-            Fsync::EverySecond => "everysec",
-        };
-        let arguments = ["--save", "", "--auto-aof-rewrite-percentage", "0", "--appendonly", "yes"];
-        let arguments = [&arguments[..], &["--appendfsync", fsync]].concat();
-        let process = embedded::RedisServer::start(&data.0, &path, &arguments)?;
-        let client = Client::open(process.url())?;
-        Ok(Self { client, own: Some(Own { process, _rooms: [data, socket] }) })
+        let [appendonly, appendfsync] = fsync.settings();
+        let arguments = ["--save", "", "--auto-aof-rewrite-percentage", "0"];
+        let append = ["--appendonly", appendonly, "--appendfsync", appendfsync];
+        let process = embedded::RedisServer::start(&data.0, &path, &[arguments, append].concat())?;
+        let url = process.url();
+        let client = Client::open(url.as_str())?;
+        Ok(Self { client, url, own: Some(Own { process, _rooms: [data, socket] }) })
     }
 
     /// The server at this URL, whose database has to be empty: it is emptied again after the run.
     pub(crate) fn given(url: &str, fsync: Fsync) -> Outcome<Self> {
-        let server = Self { client: Client::open(url)?, own: None };
+        let server = Self { client: Client::open(url)?, url: url.to_owned(), own: None };
         let mut connection = server.connect()?;
         let keys: u64 = redis::cmd("DBSIZE").query(&mut connection)?;
         if keys != 0 {
@@ -82,14 +94,16 @@ impl RedisServer {
             )
             .into());
         }
-        let wanted = match fsync {
-            Fsync::Always => "always",
-            Fsync::EverySecond => "everysec",
-        };
-        for (name, value) in [("appendonly", "yes"), ("appendfsync", wanted)] {
+        let [appendonly, appendfsync] = fsync.settings();
+        for (name, value) in [("appendonly", appendonly), ("appendfsync", appendfsync)] {
             redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query::<()>(&mut connection)?;
         }
         Ok(server)
+    }
+
+    /// Its URL. May hold a password: for the environment of a process, never for a command line.
+    pub(crate) fn secret_url(&self) -> &str {
+        &self.url
     }
 
     /// A new connection.

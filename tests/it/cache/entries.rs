@@ -10,7 +10,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 
-use crate::support::redis::Redis;
+use crate::support::redis::{PREFIX, Redis};
 use crate::support::shop::until;
 
 const STALE: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ fn record(version: u64, available: i64, as_of: i64) -> StockRecord {
 async fn open(redis: &Redis) -> Cache {
     let config = CacheConfig {
         address: redis.url.parse().unwrap(),
-        prefix: "hotrow:stock:".to_owned(),
+        prefix: PREFIX.to_owned(),
         stale: STALE,
     };
     let cache = Cache::open(&config, Metrics::new()).unwrap();
@@ -119,6 +119,30 @@ async fn lies_and_garbage_are_replaced_and_what_came_meanwhile_stays() {
     assert_eq!(cached.as_ref().unwrap().record(), None);
     cache.put_right(&[Sighting { sku: sku(), cached, stock: None }]).await.unwrap();
     assert_eq!(read(&cache).await, None);
+}
+
+#[tokio::test]
+async fn what_nobody_of_us_put_there_is_removed() {
+    let redis = Redis::start(&[]).await;
+    let cache = open(&redis).await;
+    let mut lies = redis::pipe();
+    for n in 0..12_000 {
+        lies.set(format!("{PREFIX}lie-{n}"), "1 8 1 0 4000").ignore();
+    }
+    lies.query_async::<()>(&mut redis.connect().await).await.unwrap();
+    assert_eq!(cache.fill(&[record(1, 1, 1)]).await, Ok(vec![true]));
+    let mut connection = redis.connect().await;
+    let mut elsewhere = redis::cmd("SET");
+    elsewhere.arg("another:key").arg("stays").query_async::<()>(&mut connection).await.unwrap();
+    let first = cache.patrol(0).await.unwrap();
+    // So many keys at a time; it goes on where it was.
+    assert_ne!(first, 0);
+    assert!((1_000..3_000).contains(&redis.skus().await.len()));
+    assert_eq!(cache.patrol(first).await, Ok(0));
+    assert_eq!(redis.skus().await, ["a"]);
+    let stays: String =
+        redis::cmd("GET").arg("another:key").query_async(&mut connection).await.unwrap();
+    assert_eq!(stays, "stays");
 }
 
 #[tokio::test]

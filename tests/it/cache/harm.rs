@@ -29,10 +29,10 @@ const STALE_US: i64 = 2_000_000;
 /// A fixed sequence of orders that sells two SKUs out, and what each was answered.
 async fn sequence(client: &Client) -> Vec<String> {
     let mut rng = StdRng::seed_from_u64(SEED);
-    client.put_stock("few", 60).await;
-    client.put_stock("fewer", 40).await;
+    client.put_stock("few", 40).await;
+    client.put_stock("fewer", 25).await;
     let mut answers = Vec::new();
-    for n in 0..150 {
+    for n in 0..80 {
         let lines = match rng.random_range(0..3) {
             0 => lines(&[("few", rng.random_range(1..4)), ("fewer", 1)]),
             1 => lines(&[("few", rng.random_range(1..3))]),

@@ -106,9 +106,8 @@ impl Redis {
     pub(crate) async fn skus(&self) -> Vec<String> {
         let mut command = redis::cmd("KEYS");
         let keys: Vec<String> =
-            command.arg("*").query_async(&mut self.connect().await).await.unwrap();
-        let sku =
-            |key: &String| key.strip_prefix(PREFIX).expect("nothing else is there").to_owned();
+            command.arg(format!("{PREFIX}*")).query_async(&mut self.connect().await).await.unwrap();
+        let sku = |key: &String| key.strip_prefix(PREFIX).expect("it was asked for").to_owned();
         let mut skus: Vec<String> = keys.iter().map(sku).collect();
         skus.sort();
         skus
