@@ -11,7 +11,6 @@ mod filler;
 mod hot;
 mod link;
 mod reads;
-mod scan;
 
 use std::fmt;
 use std::sync::Arc;

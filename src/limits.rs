@@ -149,8 +149,6 @@ pub const CACHE_CALL_SKUS_MAX: usize = 1_000;
 pub const CACHE_PATROL_STEPS: usize = 10;
 /// Bytes of a value that are read: more than any entry has.
 pub const CACHE_VALUE_BYTES_MAX: usize = 128;
-/// Keys that one look through all of the cache takes up at a time.
-pub const CACHE_SCAN_KEYS: usize = 1_000;
 /// SKUs that are kept present in the cache, so that all of them are read by one statement.
 pub const HOT_SKUS_MAX: usize = 1_000;
 /// SKUs that can be pinned, those of the table and those of the settings each.
@@ -205,14 +203,10 @@ pub const RECONCILE_SUSPECTS_MAX: usize = 10_000;
 /// How much longer than the cache is refreshed after an entry that is behind is looked at again, in
 /// milliseconds.
 pub const RECONCILE_LOOK_MARGIN_MS: u64 = 150;
-/// How often changed SKUs are checked in the cache, in milliseconds.
+/// How often changed SKUs, and those that are pinned, are checked in the cache, in milliseconds.
 pub const FOLLOW_ROUND_MS: u64 = 250;
 /// Pages of the change feed that one such round reads.
 pub const FOLLOW_PAGES_MAX: usize = 16;
-/// Pause between two looks through all entries of the cache, in milliseconds.
-pub const PATROL_PAUSE_MS: u64 = 500;
-/// Scans of the cache in one round of that: more entries take more rounds.
-pub const PATROL_SCANS_MAX: usize = 2;
 /// How often a check that fails is tried, each time after twice the pause.
 pub const FOLLOW_ATTEMPTS_MAX: u32 = 5;
 /// SKUs whose check has failed and is tried again; more are given up at once.

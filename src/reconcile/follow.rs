@@ -1,11 +1,11 @@
-//! Checks entries of the cache while they change: those of SKUs that the change feed tells, and, in turn, all
-//! that there are, since a lie changes nothing in MySQL.
+//! Checks entries of the cache while they change: those of SKUs that the change feed tells, and those that are
+//! pinned. Of others a lie has no long life: what stays longer than an entry may is removed by the cache's own
+//! patrol.
 //!
 //! One process does it at a time. How far it is stands in MySQL, and moves on only behind what was checked: an
 //! outage of the cache or of MySQL, or the end of the process, skips nothing. A check that fails alone is tried
 //! again with growing pauses and then given up, which is noted.
 
-mod patrol;
 mod retries;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
-use self::patrol::Patrol;
 use self::retries::Retries;
 use super::entries::{CheckError, Entries};
 use super::{Reconcile, ReconcileError};
@@ -28,8 +27,10 @@ use crate::store::{Cursor, Drift, Run, RunKind, RunPhase};
 
 const ROUND: Duration = Duration::from_millis(FOLLOW_ROUND_MS);
 const OUTAGE: Duration = Duration::from_millis(FOLLOW_OUTAGE_MS);
-/// How often it is noted how far it is; also keeps the connection from being idle for too long.
+/// How often it is noted how far it is.
 const NOTE_PAUSE: Duration = Duration::from_secs(1);
+/// Where nothing changes it is noted once in so many times, before the server takes the connection for dead.
+const NOTES_IDLE: u32 = 20;
 
 impl Reconcile {
     /// Follows until it is dropped; without a cache there is nothing to do. Troubles are logged, and it goes on
@@ -64,8 +65,11 @@ impl Reconcile {
         connection.abandon(RunKind::Follow).await?;
         let position = match connection.position().await? {
             Some(position) => position,
-            // What was before is looked through in any case.
-            None => self.feed.end().await?,
+            None => {
+                let end = self.feed.end().await?;
+                connection.keep_position(end).await?;
+                end
+            }
         };
         let mut following = Following {
             reconcile: self,
@@ -74,10 +78,10 @@ impl Reconcile {
             checked: position,
             noted: position,
             noted_at: Instant::now(),
+            idle: 0,
             suspects: BTreeMap::new(),
             retries: Retries::default(),
-            patrol: Patrol::default(),
-            pinned: HashSet::new(),
+            pinned: entries.pinned().await?,
             run: None,
         };
         loop {
@@ -100,10 +104,11 @@ struct Following<'a> {
     /// Up to there that is noted in MySQL.
     noted: Cursor,
     noted_at: Instant,
+    /// How often there was nothing new to note since.
+    idle: u32,
     /// Entries that seemed to be behind, and when to look again.
     suspects: BTreeMap<Sku, (Instant, Sighting)>,
     retries: Retries,
-    patrol: Patrol,
     pinned: HashSet<Sku>,
     run: Option<(Run, Instant)>,
 }
@@ -111,11 +116,7 @@ struct Following<'a> {
 impl Following<'_> {
     async fn round(&mut self) -> Result<(), ReconcileError> {
         let (mut skus, position) = self.changed().await;
-        if self.patrol.begins() {
-            self.pinned = self.entries.pinned().await?;
-            skus.extend(self.pinned.iter().cloned());
-        }
-        skus.extend(self.patrol.next(&self.entries.cache).await?);
+        skus.extend(self.pinned.iter().cloned());
         skus.retain(|sku| !self.retries.has(sku));
         skus.extend(self.retries.due());
         let mut drifts = self.check(skus.into_iter().collect()).await?;
@@ -132,7 +133,7 @@ impl Following<'_> {
             let page = match self.reconcile.feed.page(position, CHANGES_PAGE_MAX).await {
                 Ok(page) => page,
                 Err(error) => {
-                    // A transaction that is stuck; the entries are looked through all the same.
+                    // A transaction that is stuck; what is pinned is checked all the same.
                     debug!(%error, "the change feed cannot be followed at the moment");
                     break;
                 }
@@ -190,7 +191,7 @@ impl Following<'_> {
         let drifts = self.entries.put_right(&looked.differ, true).await?;
         let again_at = Instant::now() + self.entries.bound();
         for suspect in looked.suspects {
-            // Without room the next look through all entries meets it again.
+            // Without room it is left to its own end, which is near.
             if self.suspects.len() < RECONCILE_SUSPECTS_MAX {
                 self.suspects.entry(suspect.sku.clone()).or_insert((again_at, suspect));
             }
@@ -240,10 +241,9 @@ impl Following<'_> {
             return Ok(());
         }
         self.noted_at = Instant::now();
-        if self.noted == self.checked {
-            // Only so that the server does not take the connection for dead.
-            self.connection.position().await?;
-        } else {
+        self.pinned = self.entries.pinned().await?;
+        self.idle = if self.noted == self.checked { self.idle + 1 } else { 0 };
+        if self.idle % NOTES_IDLE == 0 {
             self.connection.keep_position(self.checked).await?;
             self.noted = self.checked;
         }

@@ -88,14 +88,14 @@ async fn nothing_but_the_ledger_is_read_from_end_to_end(flavor: Flavor) {
         .await;
     let job = reconcile(&large).await;
     let (skus, texts) = alone
-        .logged(async {
+        .logged(Box::pin(async {
             let report =
                 job.full(Request { dry_run: false, pass_skus: 5_000 }, &|_| {}).await.unwrap();
             assert_eq!(report.drifts.len(), 2);
             let outcomes = job.mending(report.run.id).await.unwrap().apply(&|_| {}).await.unwrap();
             assert!(outcomes.iter().all(|(_, outcome)| *outcome == MendOutcome::Mended));
             report.run.skus
-        })
+        }))
         .await;
     assert_eq!(skus, 9_000);
     let sent: Vec<&str> =

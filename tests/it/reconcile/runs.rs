@@ -20,7 +20,7 @@ use crate::support::shop::{Shop, until};
 /// Two SKUs a pass, so that there are several.
 const REQUEST: Request = Request { dry_run: false, pass_skus: 2 };
 
-async fn library(database: &Database) -> Reconcile {
+pub(super) async fn library(database: &Database) -> Reconcile {
     let address: Address = database.url().parse().unwrap();
     let desk = Desk::open(&address, 2, PATIENCE).await.unwrap();
     let feed = Arc::new(ChangeFeed::new(desk.clone()));
