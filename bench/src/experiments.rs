@@ -11,6 +11,7 @@ mod limit;
 mod million;
 mod open_loop;
 mod reads;
+mod reconcile;
 mod sell_out;
 mod two_instances;
 
@@ -65,6 +66,8 @@ pub(crate) enum ExperimentName {
     Ledger,
     /// 1,000,000 SKUs touched once: memory.
     Million,
+    /// A full reconciliation of 1,000,000 SKUs beside orders; only where it is asked for.
+    Reconcile,
 }
 
 /// Seconds that a run takes beside its own: fresh tables, connections, audit.
@@ -80,13 +83,14 @@ impl ExperimentName {
             Suite::Quick => !matches!(
                 name,
                 Self::Million
+                    | Self::Reconcile
                     | Self::Ledger
                     | Self::ThreeLines
                     | Self::Holds
                     | Self::Limit
                     | Self::Reads
             ),
-            Suite::Standard | Suite::Full => true,
+            Suite::Standard | Suite::Full => *name != Self::Reconcile,
         };
         let chosen = |name: &Self| {
             if settings.workload.is_empty() {
@@ -124,6 +128,7 @@ impl ExperimentName {
             }
             Self::Ledger => settings.ledger_rows() as f64 / 60_000.0 + rounds * run * 3.0,
             Self::Million => 60.0,
+            Self::Reconcile => Self::few_long_rounds(settings) as f64 * 75.0 + 30.0,
         }
     }
 
@@ -148,7 +153,7 @@ impl ExperimentName {
             Self::Single => vec![Plain, HotrowCallers],
             Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => Vec::new(),
             Self::Burst | Self::TwoInstances | Self::Ledger | Self::Million => Vec::new(),
-            Self::Holds | Self::Limit | Self::Reads => Vec::new(),
+            Self::Holds | Self::Limit | Self::Reads | Self::Reconcile => Vec::new(),
         };
         let wanted =
             |subject: &Subject| settings.subject.is_empty() || settings.subject.contains(subject);
@@ -201,6 +206,7 @@ impl ExperimentName {
             Self::TwoInstances => two_instances::measure(bench).await,
             Self::Ledger => ledger::measure(bench).await,
             Self::Million => million::measure(bench).await,
+            Self::Reconcile => reconcile::measure(bench).await,
         }
     }
 }

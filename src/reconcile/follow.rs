@@ -243,7 +243,7 @@ impl Following<'_> {
         self.noted_at = Instant::now();
         self.pinned = self.entries.pinned().await?;
         self.idle = if self.noted == self.checked { self.idle + 1 } else { 0 };
-        if self.idle % NOTES_IDLE == 0 {
+        if self.idle.is_multiple_of(NOTES_IDLE) {
             self.connection.keep_position(self.checked).await?;
             self.noted = self.checked;
         }

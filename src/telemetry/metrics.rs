@@ -4,6 +4,7 @@
 //! grow the memory of whoever stores the series. Handles are resolved once, here.
 
 mod label;
+mod reconcile;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use self::label::{
     CacheEntry, CacheFailure, CacheRead, DriftClass, FlushMode, FlushOutcome, ListenerName,
     ResolutionOutcome, VerdictKind,
 };
+use self::reconcile::Reconciliation;
 
 type Labels = Vec<(&'static str, &'static str)>;
 
@@ -48,10 +50,7 @@ struct Inner {
     http_connections: Vec<Gauge>,
     change_readers: Gauge,
     changes_sent: Counter,
-    differences: Vec<Counter>,
-    repairs: Counter,
-    skus_checked: Counter,
-    checks_given_up: Counter,
+    reconciliation: Reconciliation,
     cache_up: Gauge,
     cache_hot_skus: Gauge,
     cache_reads: Vec<Counter>,
@@ -101,17 +100,7 @@ impl Metrics {
         let changes_sent = Counter::default();
         let help = "Changes of the feed handed to readers, pages and streams together";
         registry.register("changes_sent", help, changes_sent.clone());
-        let differences: Family<Labels, Counter> = Family::default();
-        registry.register(
-            "reconcile_differences",
-            "Differences found by reconciliation, by class",
-            differences.clone(),
-        );
-        let counter = |registry: &mut Registry, name: &str, help: &str| {
-            let counter = Counter::default();
-            registry.register(name, help, counter.clone());
-            counter
-        };
+        let reconciliation = Reconciliation::register(&mut registry);
         let cache_reads: Family<Labels, Counter> = Family::default();
         let help = "Reads of a SKU's stock that asked the cache, by what it had";
         registry.register("cache_reads", help, cache_reads.clone());
@@ -204,26 +193,7 @@ impl Metrics {
                 "Readers of the change stream now",
             ),
             changes_sent,
-            differences: each(
-                &differences,
-                "class",
-                &mut DriftClass::ALL.iter().map(|class| class.name()),
-            ),
-            repairs: counter(
-                &mut registry,
-                "reconcile_repairs",
-                "Entries of the cache repaired from MySQL",
-            ),
-            skus_checked: counter(
-                &mut registry,
-                "reconcile_skus",
-                "SKUs that reconciliation has looked at",
-            ),
-            checks_given_up: counter(
-                &mut registry,
-                "reconcile_given_up",
-                "Entries of the cache whose check or repair failed in all attempts",
-            ),
+            reconciliation,
             cache_up: gauge(&mut registry, "cache_up", "1 while the cache is used"),
             cache_hot_skus: gauge(
                 &mut registry,
@@ -339,26 +309,6 @@ impl Metrics {
     /// So many changes were handed to a reader.
     pub fn changes_sent(&self, changes: usize) {
         self.0.changes_sent.inc_by(changes as u64);
-    }
-
-    /// Reconciliation has found a difference.
-    pub fn difference(&self, class: DriftClass) {
-        self.0.differences[class as usize].inc();
-    }
-
-    /// So many entries of the cache were repaired from MySQL.
-    pub fn repairs(&self, entries: usize) {
-        self.0.repairs.inc_by(entries as u64);
-    }
-
-    /// So many SKUs were looked at by reconciliation.
-    pub fn skus_checked(&self, skus: usize) {
-        self.0.skus_checked.inc_by(skus as u64);
-    }
-
-    /// An entry of the cache could not be checked or repaired in all attempts.
-    pub fn check_given_up(&self) {
-        self.0.checks_given_up.inc();
     }
 
     /// Whether the cache is used now.
