@@ -11,6 +11,7 @@ mod filler;
 mod hot;
 mod link;
 mod reads;
+mod recent;
 
 use std::fmt;
 use std::sync::Arc;

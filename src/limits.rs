@@ -135,6 +135,8 @@ pub const CACHE_STALE_LEAST_MS: u64 = 400;
 pub const CACHE_STALE_MOST_MS: u64 = 60_000;
 /// Longest that a call to the cache waits, in milliseconds; a read then goes to MySQL.
 pub const CACHE_PATIENCE_MS: u64 = 100;
+/// Readers of a SKU who come within this time share one answer of the cache, in milliseconds.
+pub const CACHE_MOMENT_MS: u64 = 10;
 /// Longest that connecting to the cache takes, in milliseconds; nobody waits for it.
 pub const CACHE_CONNECT_MS: u64 = 1_000;
 /// Calls in a row that fail until the cache is not asked any more.

@@ -10,6 +10,7 @@ use tracing::debug;
 use super::clock::DatabaseClock;
 use super::filler::{Commits, Filler};
 use super::hot::HotSkus;
+use super::recent::Recent;
 use super::{Cache, CacheError, Cached, Sighting};
 use crate::domain::Sku;
 use crate::limits::{CACHE_CALL_SKUS_MAX, FILL_MISSES_MAX, LOOKUPS_WAITING_MAX};
@@ -39,6 +40,7 @@ pub struct StockReads {
 struct CachedReads {
     cache: Cache,
     together: Together<Sku, Cached, CacheError>,
+    recent: Arc<Recent>,
     hot: HotSkus,
     misses: mpsc::Sender<Sighting>,
     metrics: Metrics,
@@ -78,6 +80,7 @@ impl StockReads {
         let cached = CachedReads {
             cache: cache.clone(),
             together,
+            recent: Arc::default(),
             hot: hot.clone(),
             misses,
             metrics: metrics.clone(),
@@ -107,7 +110,7 @@ impl StockReads {
         let mut left: Vec<(Sku, Option<Cached>)> = Vec::new();
         match self.cached.as_ref().filter(|_| !fresh) {
             Some(cached) => {
-                for (sku, cached) in skus.iter().zip(cached.ask(skus).await) {
+                for (sku, cached) in skus.iter().zip(cached.look(skus).await) {
                     match self.servable(cached) {
                         Ok(record) => {
                             found.insert(sku.clone(), (record, Source::Redis));
@@ -166,7 +169,25 @@ impl StockReads {
 }
 
 impl CachedReads {
-    /// What the cache has of each, as far as it answers.
+    /// What the cache has of each, or had a moment ago, as far as it answers.
+    async fn look(&self, skus: &[Sku]) -> Vec<Option<Cached>> {
+        let mut found: Vec<Option<Cached>> = skus.iter().map(|sku| self.recent.get(sku)).collect();
+        let unknown = skus.iter().zip(&found).filter(|(_, cached)| cached.is_none());
+        let unknown: Vec<Sku> = unknown.map(|(sku, _)| sku.clone()).collect();
+        if unknown.is_empty() {
+            return found;
+        }
+        let asked = Instant::now();
+        let mut answers = self.ask(&unknown).await.into_iter();
+        for cached in found.iter_mut().filter(|cached| cached.is_none()) {
+            *cached = answers.next().flatten();
+            if let Some(cached) = cached {
+                self.recent.keep(asked, cached);
+            }
+        }
+        found
+    }
+
     async fn ask(&self, skus: &[Sku]) -> Vec<Option<Cached>> {
         let asked = if self.cache.is_up() {
             self.together.find(skus.to_vec()).await

@@ -162,6 +162,7 @@ fn limits() -> Vec<(&'static str, u64)> {
             limits::PINNED_SKUS_MAX as u64,
         ),
         ("ms between two fills of the cache after commits", limits::FILL_ROUND_MS),
+        ("ms within which readers of a SKU share one answer of the cache", limits::CACHE_MOMENT_MS),
     ]
 }
 

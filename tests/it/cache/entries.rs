@@ -1,6 +1,6 @@
 //! The library's cache on a real Redis, without a database: who wins over whom.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hotrow::cache::{Cache, CacheConfig, CacheError, Cached, Sighting};
 use hotrow::domain::{Sku, Timestamp};
@@ -170,12 +170,10 @@ async fn scripts_that_redis_forgot_are_sent_again() {
     redis::cmd("SCRIPT").arg("FLUSH").query_async::<()>(&mut connection).await.unwrap();
     assert_eq!(cache.fill(&[record(2, 1, 1)]).await, Ok(vec![true]));
     redis.kill();
-    let begun = Instant::now();
     assert!(cache.read(&[sku()]).await.is_err());
     redis.restart().await;
     until("it is connected again", async || cache.is_up()).await;
     assert_eq!(read(&cache).await, None);
-    assert!(begun.elapsed() < Duration::from_secs(60));
 }
 
 /// TLS is spoken, and fails like any other connection where nobody speaks it.

@@ -9,7 +9,7 @@ use crate::support::client::{Client, Reply, lines};
 use crate::support::database;
 use crate::support::process::Hotrow;
 use crate::support::redis::Redis;
-use crate::support::shop::{Shop, until};
+use crate::support::shop::{Shop, sell, until};
 
 pub(super) async fn serve(shop: &Shop, redis: &Redis, more: &[&str]) -> Hotrow {
     shop.serve(&[&["--redis-url", &redis.url], more].concat()).await
@@ -129,6 +129,26 @@ async fn nobody_is_told_what_is_too_old(flavor: Flavor) {
 
 both_flavors!(readers_are_told_where_it_comes_from, nobody_is_told_what_is_too_old);
 
+/// With so long a time that an entry may be served, everything hot is looked at every 15 s only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_committed_is_filled_without_waiting_for_the_next_look() {
+    let redis = Redis::start(&[]).await;
+    let shop = Shop::open(database::fresh(Flavor::MySql).await).await;
+    let hotrow = serve(&shop, &redis, &["--redis-stale-ms", "60000"]).await;
+    let client = shop.client(&hotrow);
+    client.put_stock("a", 1_000).await;
+    until_cached(&client, "a").await;
+    let begun = Instant::now();
+    for n in 0..10 {
+        // Alone, and merged with others.
+        let orders = (0..=n % 2 * 20).map(|m| (format!("o-{n}-{m}"), lines(&[("a", 1)])));
+        sell(&client, 8, orders.collect()).await;
+        until_cached(&client, "a").await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(75), "they have waited for looks");
+    shop.close(&["order 201"]).await;
+}
+
 /// Readers of one SKU who wait for MySQL at the same time are answered by a few statements.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readers_who_wait_together_are_answered_together() {
@@ -195,15 +215,13 @@ async fn a_dead_redis_costs_nobody_anything_and_comes_back_by_itself() {
         for _ in 0..200 {
             assert_eq!(read(&client, "a").await.body["source"], "mysql");
         }
-        // A reader, the filler and a shared read may have been under way; nobody has tried since.
-        assert_eq!(admin.metric(timeouts).await, opened);
+        // Two shared reads, the filler, and a fill may have been under way; nobody has tried since.
+        let later = admin.metric(timeouts).await;
+        assert!(later <= opened + 4, "{later} timeouts, {opened} when it opened");
         redis.thaw();
         until_cached(&client, "a").await;
     }
     let log = hotrow.log();
     assert!(log.contains("the cache is used"), "{log}");
     assert!(!log.contains("s3cret"), "{log}");
-    let begun = Instant::now();
-    drop(hotrow);
-    assert!(begun.elapsed() < Duration::from_secs(60));
 }
