@@ -79,8 +79,10 @@
 //! | [`domain`] | the words: order, line, SKU, operation, verdict; their constructors hold the rules |
 //! | [`engine`] | merging and deciding as plain code: no clock, no I/O, no threads |
 //! | [`store`] | where stock lives; [`store::mysql`] is the only user of sqlx |
+//! | [`cache`] | the read cache, which decides nothing; the only user of the crate `redis` |
 //! | [`lane`] | the engine thread, the flush connections, the tickets |
 //! | [`sweep`] | releases holds whose time is over |
+//! | [`reconcile`] | compares stock with its ledger, and the cache with stock |
 //! | [`http`] | the HTTP contract on two listeners |
 //! | [`config`] | settings from flags, variables and a file, checked whole |
 //! | [`app`] | the commands: puts the parts together and takes them down |
@@ -102,9 +104,13 @@ pub mod engine;
 
 pub mod store;
 
+pub mod cache;
+
 pub mod lane;
 
 pub mod sweep;
+
+pub mod reconcile;
 
 pub mod http;
 

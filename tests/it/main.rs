@@ -22,6 +22,7 @@ macro_rules! both_flavors {
 mod accounts;
 mod archive;
 mod by_hand;
+mod cache;
 mod changes;
 mod connection;
 mod crashes;
@@ -30,6 +31,7 @@ mod hostile;
 mod limits;
 mod once;
 mod openapi;
+mod reconcile;
 mod rig;
 mod selling;
 mod support;

@@ -31,6 +31,7 @@ mod golden;
 mod holds;
 mod locks;
 mod merging;
+mod reconcile;
 mod resolving;
 mod schema;
 mod server;

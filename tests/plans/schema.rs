@@ -13,7 +13,7 @@ use crate::support::alone::Alone;
 use crate::support::make::{cancel, deciding, held_for, merged, take};
 use crate::support::scene::{Scene, land};
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 16] = [
     "archive_state",
     "change_gate",
     "hold_deadline",
@@ -21,7 +21,12 @@ const TABLES: [&str; 11] = [
     "movement",
     "movement_archive",
     "movement_carried",
+    "pinned_sku",
     "purchase",
+    "reconcile_drift",
+    "reconcile_failure",
+    "reconcile_run",
+    "reconcile_task",
     "stock",
     "stock_version",
     "view_source",

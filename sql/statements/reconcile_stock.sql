@@ -1,0 +1,16 @@
+-- The next SKUs in their order, each with what the newest of its versions says, and whether there is a newer one
+-- than `stock.version`, which only a change by hand can make.
+SELECT
+    page.sku, page.available, page.held, page.version, recorded.available, later.version IS NOT NULL
+FROM (
+    SELECT sku, available, held, version
+    FROM stock FORCE INDEX (PRIMARY)
+    WHERE sku > {after}
+    ORDER BY sku
+    LIMIT {limit}
+) AS page
+LEFT JOIN stock_version AS recorded FORCE INDEX (PRIMARY)
+    ON recorded.sku = page.sku AND recorded.version = page.version
+LEFT JOIN stock_version AS later FORCE INDEX (PRIMARY)
+    ON later.sku = page.sku AND later.version = page.version + 1
+ORDER BY page.sku
