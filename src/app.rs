@@ -32,6 +32,9 @@ pub enum AppError {
     /// The schema.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    /// The schema is not what this build needs.
+    #[error("the schema is missing or not current; run `hotrow migrate`")]
+    Schema,
     /// The lanes.
     #[error(transparent)]
     Lanes(#[from] StartError),

@@ -11,7 +11,7 @@ use crate::cache::Cache;
 use crate::config::Config;
 use crate::limits::{DESK_PATIENCE, RECONCILE_PASS_SKUS};
 use crate::reconcile::{MendOutcome, Reconcile, Request};
-use crate::store::mysql::{Address, ChangeFeed, Desk, migrate};
+use crate::store::mysql::{Address, ChangeFeed, Desk};
 use crate::telemetry::metrics::Metrics;
 use progress::Shown;
 
@@ -53,8 +53,11 @@ async fn at(
     config: &Config,
     options: ReconcileOptions,
 ) -> Result<Told, AppError> {
-    migrate(&address).await?;
     let desk = Desk::open(&address, config.desk_connections, DESK_PATIENCE).await?;
+    // Its account need not have the right to migrate.
+    if !desk.readiness().await?.migrations_current {
+        return Err(AppError::Schema);
+    }
     let feed = Arc::new(ChangeFeed::new(desk.clone()));
     let metrics = Metrics::new();
     let cache = match &config.cache {

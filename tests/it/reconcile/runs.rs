@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::run;
 use crate::support::database::{self, Database};
-use crate::support::process::PATIENCE;
+use crate::support::process::{self, PATIENCE};
 use crate::support::shop::{Shop, until};
 
 /// Two SKUs a pass, so that there are several.
@@ -91,6 +91,16 @@ async fn an_interrupted_run_goes_on_where_it_was(flavor: Flavor) {
     assert_eq!(shop.database.lines(states).await, ["1 abandoned", "2 abandoned", "3 done"]);
 }
 
+/// Without the tables it says what to do.
+async fn the_schema_has_to_be_there(flavor: Flavor) {
+    let database = database::fresh(flavor).await;
+    let url = database.url();
+    let output = process::run(&["reconcile", "--database-url", &url]).await;
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("run `hotrow migrate`"), "{told}");
+}
+
 /// Who has the right to run has it alone, in whichever process.
 async fn one_runs_at_a_time(flavor: Flavor) {
     let shop = Shop::open(database::fresh(flavor).await).await;
@@ -142,5 +152,6 @@ async fn runs(database: &Database) -> Vec<String> {
 both_flavors!(
     an_interrupted_run_goes_on_where_it_was,
     one_runs_at_a_time,
+    the_schema_has_to_be_there,
     missed_runs_are_made_up_once,
 );
