@@ -15,7 +15,7 @@ CREATE USER IF NOT EXISTS 'hotrow_migrator'@'%' IDENTIFIED BY {{migrator_passwor
 CREATE USER IF NOT EXISTS 'hotrow_engine'@'%' IDENTIFIED BY {{engine_password}} REQUIRE SSL;
 -- Runs `hotrow archive`.
 CREATE USER IF NOT EXISTS 'hotrow_archiver'@'%' IDENTIFIED BY {{archiver_password}} REQUIRE SSL;
--- Compares the books; reads all, and writes none of it.
+-- Runs `hotrow reconcile`.
 CREATE USER IF NOT EXISTS 'hotrow_reconciler'@'%' IDENTIFIED BY {{reconciler_password}} REQUIRE SSL;
 -- For people and dashboards: the views, the cookbook, any SELECT.
 CREATE USER IF NOT EXISTS 'hotrow_reader'@'%' IDENTIFIED BY {{reader_password}} REQUIRE SSL;

@@ -181,7 +181,9 @@ async fn doctor(address: Address) -> Result<ExitCode, AppError> {
 fn tell(run: &app::ArchiveRun) {
     match run {
         app::ArchiveRun::Elsewhere => {
-            println!("another process archives this database; nothing was done")
+            println!(
+                "another process archives or reconciles this database; nothing was done, try again later"
+            )
         }
         app::ArchiveRun::Done { days, orders, movements, changes } => println!(
             "older than {days} days: {orders} orders with {movements} ledger rows moved, {changes} changes forgotten"

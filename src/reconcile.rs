@@ -36,7 +36,7 @@ pub use orders::check as check_order;
 pub use retry::Retried;
 pub use run::{Report, Request};
 pub use schedule::{Cron, CronError};
-pub use sums::{BrokenOrder, Sum, Sums};
+pub use sums::{BrokenOrder, Sums};
 
 /// What reconciliation works with. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -140,7 +140,8 @@ async fn versions(
     // Only where somebody has moved the version back by hand are there newer ones that belong to it.
     let newest =
         if stock.surpassed { connection.newest_version(&stock.sku).await? } else { stock.version };
-    let mut versions = Versions { newest: 0, sum: 0 };
+    let base = connection.before_versions(&stock.sku).await?;
+    let mut versions = Versions { newest: 0, sum: base };
     while let Some((sum, last)) =
         connection.versions_after(&stock.sku, versions.newest, newest, VERSIONS_PAGE).await?
     {

@@ -1,10 +1,10 @@
 //! Says what kind of difference there is, and what would mend it. Plain code: what was read goes in.
 
 use crate::cache::Sighting;
-use crate::store::{Drift, Mend, StockBooks, StockRecord};
+use crate::store::{BooksSum, Drift, Mend, StockBooks, StockRecord};
 use crate::telemetry::metrics::{CacheEntry, DriftClass};
 
-use super::sums::{BrokenOrder, Sum};
+use super::sums::BrokenOrder;
 
 /// What is known of a SKU whose books have to be looked at more closely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Versions {
 
 /// Whether a SKU's books balance, as far as can be seen without its versions.
 #[must_use]
-pub fn balances(stock: &StockBooks, sum: Sum) -> bool {
+pub fn balances(stock: &StockBooks, sum: BooksSum) -> bool {
     stock.available == sum.available
         && stock.held == sum.held
         && stock.recorded == Some(stock.available)
@@ -30,7 +30,7 @@ pub fn balances(stock: &StockBooks, sum: Sum) -> bool {
 /// the movements, and the sum of what the flushes wrote into the versions. Whichever stands alone was changed
 /// by hand: a flush changes all three by the same.
 #[must_use]
-pub fn of_books(stock: &StockBooks, sum: Sum, versions: Versions) -> Vec<Drift> {
+pub fn of_books(stock: &StockBooks, sum: BooksSum, versions: Versions) -> Vec<Drift> {
     let by_ledger = stock.available - sum.available;
     let by_versions = stock.available - versions.sum;
     let mut drifts = Vec::new();
@@ -166,13 +166,18 @@ mod tests {
             version: 4,
             recorded: Some(85),
             surpassed: false,
+            carried: BooksSum::default(),
         }
     }
-    const SUM: Sum = Sum { available: 85, held: 5 };
+    const SUM: BooksSum = BooksSum { available: 85, held: 5 };
     const VERSIONS: Versions = Versions { newest: 4, sum: 85 };
 
     /// Class, amount, and what mends it: units of the ledger, of `held`, of the versions.
-    fn found(stock: &StockBooks, sum: Sum, versions: Versions) -> Vec<(DriftClass, i64, [i64; 3])> {
+    fn found(
+        stock: &StockBooks,
+        sum: BooksSum,
+        versions: Versions,
+    ) -> Vec<(DriftClass, i64, [i64; 3])> {
         let drifts = of_books(stock, sum, versions);
         assert_eq!(drifts.is_empty(), balances(stock, sum));
         let told = drifts.iter().map(|drift| {
@@ -190,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_ledger_that_stands_alone_was_changed() {
-        let sum = Sum { available: 86, ..SUM };
+        let sum = BooksSum { available: 86, ..SUM };
         assert_eq!(found(&stock(), sum, VERSIONS), [(DriftClass::LedgerDrift, 1, [-1, 0, 0])]);
     }
 
@@ -207,7 +212,7 @@ mod tests {
     #[test]
     fn both_changed_are_two_differences_that_add_up() {
         let changed = StockBooks { available: 80, ..stock() };
-        let sum = Sum { available: 88, ..SUM };
+        let sum = BooksSum { available: 88, ..SUM };
         assert_eq!(
             found(&changed, sum, VERSIONS),
             [
@@ -220,7 +225,7 @@ mod tests {
     #[test]
     fn stock_that_was_changed_with_its_ledger_needs_a_version() {
         let changed = StockBooks { available: 80, ..stock() };
-        let sum = Sum { available: 80, ..SUM };
+        let sum = BooksSum { available: 80, ..SUM };
         assert_eq!(found(&changed, sum, VERSIONS), [(DriftClass::ChangedOutside, -5, [0, 0, -5])]);
     }
 
@@ -244,7 +249,7 @@ mod tests {
     #[test]
     fn less_than_nothing_is_told_even_if_all_agree() {
         let negative = StockBooks { available: -1, recorded: Some(-1), ..stock() };
-        let sum = Sum { available: -1, ..SUM };
+        let sum = BooksSum { available: -1, ..SUM };
         assert!(!balances(&negative, sum));
         let drifts = of_books(&negative, sum, Versions { newest: 4, sum: -1 });
         assert_eq!((drifts.len(), drifts[0].class), (1, DriftClass::ChangedOutside));

@@ -22,7 +22,7 @@ use crate::limits::{
     CHANGES_PAGE_MAX, DESK_PATIENCE, FOLLOW_FAILURES_MAX, FOLLOW_OUTAGE_MS, FOLLOW_PAGES_MAX,
     FOLLOW_ROUND_MS, FOLLOW_RUN_S, RECONCILE_SUSPECTS_MAX,
 };
-use crate::store::mysql::ReconcileConnection;
+use crate::store::mysql::{FeedError, ReconcileConnection};
 use crate::store::{Cursor, Drift, Run, RunKind, RunPhase};
 
 const ROUND: Duration = Duration::from_millis(FOLLOW_ROUND_MS);
@@ -132,7 +132,13 @@ impl Following<'_> {
         for _ in 0..FOLLOW_PAGES_MAX {
             let page = match self.reconcile.feed.page(position, CHANGES_PAGE_MAX).await {
                 Ok(page) => page,
-                Err(error) => {
+                // Nobody has followed for so long that the archive has forgotten what came next. No entry of the
+                // cache is that old.
+                Err(FeedError::Forgotten) => {
+                    position = self.reconcile.feed.end().await.unwrap_or(position);
+                    break;
+                }
+                Err(error @ FeedError::Store(_)) => {
                     // A transaction that is stuck; what is pinned is checked all the same.
                     debug!(%error, "the change feed cannot be followed at the moment");
                     break;

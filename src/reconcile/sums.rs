@@ -9,18 +9,9 @@ use std::collections::HashSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::domain::Sku;
-use crate::store::{LedgerPage, StockBooks};
+use crate::store::{BooksSum, LedgerPage, StockBooks};
 
 use super::orders;
-
-/// What the ledger says of one SKU.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sum {
-    /// All changes of `available`.
-    pub available: i64,
-    /// All changes of `held`.
-    pub held: i64,
-}
 
 /// An order whose movements contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +25,7 @@ pub struct BrokenOrder {
 /// The sums of some SKUs.
 #[derive(Debug, Default)]
 pub struct Sums {
-    accounts: FxHashMap<Sku, (StockBooks, Sum)>,
+    accounts: FxHashMap<Sku, (StockBooks, BooksSum)>,
     /// Flushes that were seen when stock was read.
     early: FxHashSet<u64>,
     /// Flushes that were seen since, for the first time.
@@ -46,7 +37,10 @@ impl Sums {
     /// which the change feed was complete before.
     #[must_use]
     pub fn new(stock: Vec<StockBooks>, early: Vec<u64>) -> Self {
-        let accounts = stock.into_iter().map(|stock| (stock.sku.clone(), (stock, Sum::default())));
+        let accounts = stock.into_iter().map(|stock| {
+            let carried = stock.carried;
+            (stock.sku.clone(), (stock, carried))
+        });
         Self {
             accounts: accounts.collect(),
             early: early.into_iter().collect(),
@@ -80,7 +74,7 @@ impl Sums {
 
     /// Every SKU with its stock and its sum, in the order of the SKUs.
     #[must_use]
-    pub fn finish(self) -> Vec<(StockBooks, Sum)> {
+    pub fn finish(self) -> Vec<(StockBooks, BooksSum)> {
         let mut all: Vec<_> = self.accounts.into_values().collect();
         all.sort_unstable_by(|(stock, _), (other, _)| stock.sku.cmp(&other.sku));
         all
@@ -95,7 +89,9 @@ mod tests {
 
     fn stock(name: &str) -> StockBooks {
         let sku = Sku::new(name).unwrap();
-        StockBooks { sku, available: 9, held: 0, version: 1, recorded: Some(9), surpassed: false }
+        let carried = BooksSum::default();
+        let recorded = Some(9);
+        StockBooks { sku, available: 9, held: 0, version: 1, recorded, surpassed: false, carried }
     }
 
     fn opening(name: &str) -> LedgerRow {

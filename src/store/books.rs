@@ -20,6 +20,17 @@ pub struct StockBooks {
     pub recorded: Option<i64>,
     /// Whether there is a row of a later version.
     pub surpassed: bool,
+    /// What its movements that were archived add up to.
+    pub carried: BooksSum,
+}
+
+/// What movements of a SKU add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BooksSum {
+    /// All changes of `available`.
+    pub available: i64,
+    /// All changes of `held`.
+    pub held: i64,
 }
 
 /// A row of the ledger.

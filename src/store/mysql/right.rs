@@ -31,9 +31,9 @@ impl Work {
     fn name(self) -> &'static str {
         match self {
             Self::Sweep => "sweep",
-            Self::Reconcile => "compare",
+            // Both go through the whole ledger, and one of them moves what the other adds up.
+            Self::Reconcile | Self::Archive => "ledger",
             Self::Follow => "follow",
-            Self::Archive => "archive",
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::{Kind, Sku, Step};
 use crate::store::mysql::connect::text;
 use crate::store::mysql::statement as sql;
 use crate::store::mysql::statement::{write_foreign_id, write_id, write_int, write_rows};
-use crate::store::{Cursor, LedgerPage, LedgerRow, StockBooks, StoreError};
+use crate::store::{BooksSum, Cursor, LedgerPage, LedgerRow, StockBooks, StoreError};
 
 /// Columns of `reconcile_movements.sql`.
 const MOVEMENT_COLUMNS: usize = 8;
@@ -137,6 +137,17 @@ impl ReconcileConnection {
         self.0.run(script, |_, rows| newest(&rows)).await
     }
 
+    /// What was available before the oldest version that there is.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn before_versions(&mut self, sku: &Sku) -> Result<i64, StoreError> {
+        let mut script = String::new();
+        sql::RECONCILE_BASE.write(&mut script, |_, script| write_id(script, sku.as_str()));
+        let base = |rows: &[MySqlRow]| rows.first().map_or(Ok(0), |row| row.try_get(0));
+        self.0.run(script, |_, rows| base(&rows)).await
+    }
+
     /// What the versions of a SKU after one add up to, up to `newest`, at most `limit` of them; and the last of
     /// these, if there are any.
     ///
@@ -186,6 +197,7 @@ fn stock_books(row: &MySqlRow) -> Result<Option<StockBooks>, sqlx::Error> {
         version: row.try_get(3)?,
         recorded: row.try_get(4)?,
         surpassed: row.try_get_unchecked::<i64, _>(5)? == 1,
+        carried: BooksSum { available: row.try_get(6)?, held: row.try_get(7)? },
     }))
 }
 
