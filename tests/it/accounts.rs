@@ -177,10 +177,8 @@ impl Engine {
             database: premises.database.clone(),
             history: std::sync::Arc::new(crate::support::history::History::new()),
         };
-        let schedule = ["--reconcile-schedule", "0 4 * * *"];
-        let hotrow =
-            Hotrow::serve(url, &[&["--order-deadline-ms", "5000"], &schedule[..]].concat());
-        let hotrow = hotrow.await;
+        let schedule = ["--order-deadline-ms", "5000", "--reconcile-schedule", "0 4 * * *"];
+        let hotrow = Hotrow::serve(url, &schedule).await;
         let client = shop.client(&hotrow);
         Self { premises, shop, proxy, hotrow, client }
     }
