@@ -17,8 +17,15 @@ use crate::support::sight::until;
 const DAYS: u32 = 30;
 
 impl Scene {
+    /// The right to archive, as soon as the server has noticed that whoever had it is gone.
     async fn archive(&self) -> ArchiveConnection {
-        ArchiveConnection::acquire(&self.address, DAYS, LONG).await.unwrap().unwrap()
+        let mut acquired = None;
+        until("the right is free", async || {
+            acquired = ArchiveConnection::acquire(&self.address, DAYS, LONG).await.unwrap();
+            acquired.is_some()
+        })
+        .await;
+        acquired.unwrap()
     }
 
     /// One pass over everything: orders, movements and changes.
@@ -301,13 +308,7 @@ async fn a_run_that_was_ended_goes_on(flavor: Flavor) {
     let position = scene.lines("SELECT position FROM archive_state").await;
     let before = scene.archived().await.len();
     assert_eq!(before, moved.orders);
-    let mut again = None;
-    until("the right is free", async || {
-        again = ArchiveConnection::acquire(&scene.address, DAYS, LONG).await.unwrap();
-        again.is_some()
-    })
-    .await;
-    let mut again = again.unwrap();
+    let mut again = scene.archive().await;
     let more = again.move_orders().await.unwrap().unwrap();
     let later = scene.lines("SELECT position FROM archive_state").await;
     assert!(!position[0].is_empty() && later > position, "{position:?} {later:?}");

@@ -33,24 +33,32 @@ const FILL: &str = "\
 type Expected = (&'static str, &'static str, &'static [&'static str]);
 
 const LOOKED_UP: &[&str] = &["eq_ref", "const"];
-const VERSIONS: [Expected; 2] =
-    [("recorded", "PRIMARY", &["eq_ref"]), ("later", "PRIMARY", &["eq_ref"])];
+const BESIDE_STOCK: [Expected; 3] = [
+    ("recorded", "PRIMARY", &["eq_ref"]),
+    ("later", "PRIMARY", &["eq_ref"]),
+    ("carried", "PRIMARY", &["eq_ref"]),
+];
 
 /// What tells a statement, and its accesses, in any order.
-const STATEMENTS: [(&str, &str, &[Expected]); 11] = [
+const STATEMENTS: [(&str, &str, &[Expected]); 12] = [
     (
         "a page of stock",
         "    FROM stock FORCE INDEX (PRIMARY)\n    WHERE sku >",
-        &[("stock", "PRIMARY", &["range"]), VERSIONS[0], VERSIONS[1]],
+        &[("stock", "PRIMARY", &["range"]), BESIDE_STOCK[0], BESIDE_STOCK[1], BESIDE_STOCK[2]],
     ),
     (
         "some stock",
         "FROM asked STRAIGHT_JOIN stock",
-        &[("stock", "PRIMARY", LOOKED_UP), VERSIONS[0], VERSIONS[1]],
+        &[("stock", "PRIMARY", LOOKED_UP), BESIDE_STOCK[0], BESIDE_STOCK[1], BESIDE_STOCK[2]],
     ),
     ("a page of the ledger", "FROM movement FORCE", &[("movement", "PRIMARY", &["range"])]),
     ("flushes", "SELECT DISTINCT flush_id", &[("stock_version", "change_order", &["range"])]),
     ("versions of a SKU", "SELECT CAST(SUM(delta)", &[("stock_version", "PRIMARY", &["range"])]),
+    (
+        "the oldest version of a SKU",
+        "SELECT available - delta",
+        &[("stock_version", "PRIMARY", &["ref"])],
+    ),
     // The end of an index, which is not shown as an access.
     ("the newest version of a SKU", "SELECT MAX(version) FROM", &[]),
     ("mending: the lock", "SELECT available INTO", &[("stock", "PRIMARY", &["const"])]),

@@ -20,11 +20,15 @@ pub(crate) struct OpenTransaction {
 }
 
 impl Scene {
-    /// The product's sessions in this database.
+    /// The product's sessions in this database. MySQL's list of processes may show a name that is just being
+    /// changed as garbage, and fails at it; its other table is made not to.
     pub(crate) async fn sessions(&self) -> Vec<u64> {
         sqlx::query_scalar(
-            "SELECT CAST(id AS UNSIGNED) FROM information_schema.processlist \
-             WHERE user = 'it' AND db = DATABASE() ORDER BY id",
+            "SELECT CAST(/*M! id */ /*!80000 processlist_id */ AS UNSIGNED) AS session \
+             FROM /*M! information_schema.processlist */ /*!80000 performance_schema.threads */ \
+             WHERE /*M! user */ /*!80000 processlist_user */ = 'it' \
+                 AND /*M! db */ /*!80000 processlist_db */ = DATABASE() \
+             ORDER BY session",
         )
         .fetch_all(&mut self.admin().await)
         .await
