@@ -193,14 +193,14 @@ pub const GATE_REST_FACTOR: u32 = 10;
 /// SKUs, or rows of the ledger, that reconciliation reads at a time: few, so that an order waits a few
 /// milliseconds for the processor at most. More than the rows of any order: 50 lines, and as an id of its own an
 /// opening and an adjustment.
-pub const RECONCILE_PAGE: usize = 512;
+pub const RECONCILE_PAGE: usize = 1_024;
 /// SKUs whose sums reconciliation keeps in memory, about 200 bytes each. For each so many the ledger is read
 /// once.
 pub const RECONCILE_PASS_SKUS: usize = 1_000_000;
 /// Differences of one run that are recorded; more are counted.
 pub const RECONCILE_DRIFTS_MAX: usize = 10_000;
 /// After each page reconciliation rests this many times as long as the page took.
-pub const RECONCILE_REST_FACTOR: u32 = 2;
+pub const RECONCILE_REST_FACTOR: u32 = 1;
 /// Entries of the cache that seem to be behind, until they are looked at again.
 pub const RECONCILE_SUSPECTS_MAX: usize = 10_000;
 /// How much longer than the cache is refreshed after an entry that is behind is looked at again, in
