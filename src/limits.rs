@@ -207,9 +207,10 @@ pub const GATE_WAIT_MAX_MS: u64 = 400;
 /// When it was not enough, it is not tried again for this many times as long.
 pub const GATE_REST_FACTOR: u32 = 10;
 
-/// SKUs, or rows of the ledger, that reconciliation reads at a time. More than the rows of any order: 50 lines,
-/// and as an id of its own an opening and an adjustment.
-pub const RECONCILE_PAGE: usize = 4_096;
+/// SKUs, or rows of the ledger, that reconciliation reads at a time: few, so that an order waits a few
+/// milliseconds for the processor at most. More than the rows of any order: 50 lines, and as an id of its own an
+/// opening and an adjustment.
+pub const RECONCILE_PAGE: usize = 1_024;
 /// SKUs whose sums reconciliation keeps in memory, about 200 bytes each. For each so many the ledger is read
 /// once.
 pub const RECONCILE_PASS_SKUS: usize = 1_000_000;

@@ -12,8 +12,12 @@ use super::findings::Findings;
 use super::sums::Sums;
 use super::{Progress, Watch};
 
-/// How often the end of the change feed is looked at, so that what is read behind it stays short.
+/// The least time from one look at the end of the change feed to the next: each holds up the flushes for about
+/// one commit.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
+/// It is looked at when so many flushes are read behind the last one, or when a page takes so long.
+const LOOK_FLUSHES: usize = 500;
+const LOOK_TOOK: Duration = Duration::from_millis(50);
 /// How often it is tried to find the end of the change feed before a pass.
 const LOOKS_MAX: usize = 10;
 /// Versions that are added up at a time.
@@ -111,16 +115,18 @@ async fn read_ledger(
     let mut after = Box::from("");
     let mut rows = 0;
     let (mut place, mut looked) = (place, Instant::now());
+    let mut is_far = false;
     loop {
         // What is complete before a page is read is seen with it, and need not be read with the next one.
         let mut complete = place;
-        if looked.elapsed() >= LOOK_PAUSE {
+        if is_far && looked.elapsed() >= LOOK_PAUSE {
             looked = Instant::now();
             // Without it more is read, and nothing is missed.
             complete = feed.end().await.unwrap_or(place);
         }
         let page = connection.ledger_after(&after, RECONCILE_PAGE, place).await?;
         place = complete;
+        is_far = page.flushes.len() >= LOOK_FLUSHES || page.took >= LOOK_TOOK;
         for order in sums.add(&page) {
             findings.push(of_order(order));
         }

@@ -82,13 +82,28 @@ impl Reconcile {
             suspects: BTreeMap::new(),
             retries: Retries::default(),
             pinned: entries.pinned().await?,
+            drifts: Vec::new(),
             run: None,
         };
         loop {
             let began = Instant::now();
-            following.round().await?;
-            if std::mem::take(in_trouble) {
-                info!("entries of the cache are checked again");
+            let round = following.round().await;
+            // What was repaired is recorded, also if something failed after it.
+            following.record().await?;
+            following.note().await?;
+            match round {
+                Ok(()) if std::mem::take(in_trouble) => {
+                    info!("entries of the cache are checked again");
+                }
+                Ok(()) => {}
+                Err(CheckError::Cache(error)) if *in_trouble => {
+                    debug!(%error, "the cache still cannot be checked");
+                }
+                Err(CheckError::Cache(error)) => {
+                    *in_trouble = true;
+                    warn!(%error, "entries of the cache are not checked until it can be used");
+                }
+                Err(error @ CheckError::Store(_)) => return Err(error.into()),
             }
             tokio::time::sleep_until((began + ROUND).into()).await;
         }
@@ -110,20 +125,20 @@ struct Following<'a> {
     suspects: BTreeMap<Sku, (Instant, Sighting)>,
     retries: Retries,
     pinned: HashSet<Sku>,
+    /// What was found and is not recorded yet.
+    drifts: Vec<Drift>,
     run: Option<(Run, Instant)>,
 }
 
 impl Following<'_> {
-    async fn round(&mut self) -> Result<(), ReconcileError> {
+    async fn round(&mut self) -> Result<(), CheckError> {
         let (mut skus, position) = self.changed().await;
         skus.extend(self.pinned.iter().cloned());
         skus.retain(|sku| !self.retries.has(sku));
         skus.extend(self.retries.due());
-        let mut drifts = self.check(skus.into_iter().collect()).await?;
-        drifts.extend(self.settle_suspects().await?);
+        self.check(skus.into_iter().collect()).await?;
         self.checked = position;
-        self.record(drifts).await?;
-        self.note().await
+        self.settle_suspects().await
     }
 
     /// The SKUs of the next changes, and up to where these go.
@@ -158,15 +173,13 @@ impl Following<'_> {
 
     /// Checks these and puts right what differs. What fails is parted until the SKUs are found that make it
     /// fail; if all of them do, it is the cache.
-    async fn check(&mut self, skus: Vec<Sku>) -> Result<Vec<Drift>, ReconcileError> {
-        let mut drifts = Vec::new();
+    async fn check(&mut self, skus: Vec<Sku>) -> Result<(), CheckError> {
         let (mut parts, mut went_well, mut failed) = (vec![skus], 0, Vec::new());
         while let Some(mut part) = parts.pop().filter(|part| !part.is_empty()) {
             match self.check_part(part.clone()).await {
-                Ok(found) => {
+                Ok(()) => {
                     went_well += 1;
                     self.retries.forget(&part);
-                    drifts.extend(found);
                 }
                 Err(error @ CheckError::Cache(_)) if self.entries.cache.is_up() => {
                     if part.len() > 1 {
@@ -175,11 +188,11 @@ impl Following<'_> {
                         continue;
                     }
                     if went_well == 0 && failed.len() >= FOLLOW_FAILURES_MAX {
-                        return Err(error.into());
+                        return Err(error);
                     }
                     failed.extend(part.pop().map(|sku| (sku, error.to_string())));
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
         for (sku, reason) in failed {
@@ -189,12 +202,12 @@ impl Following<'_> {
                 self.connection.note_failure(&failure).await?;
             }
         }
-        Ok(drifts)
+        Ok(())
     }
 
-    async fn check_part(&mut self, part: Vec<Sku>) -> Result<Vec<Drift>, CheckError> {
+    async fn check_part(&mut self, part: Vec<Sku>) -> Result<(), CheckError> {
         let looked = self.entries.look(part, &self.pinned).await?;
-        let drifts = self.entries.put_right(&looked.differ, true).await?;
+        self.drifts.extend(self.entries.put_right(&looked.differ, true).await?);
         let again_at = Instant::now() + self.entries.bound();
         for suspect in looked.suspects {
             // Without room it is left to its own end, which is near.
@@ -202,24 +215,25 @@ impl Following<'_> {
                 self.suspects.entry(suspect.sku.clone()).or_insert((again_at, suspect));
             }
         }
-        Ok(drifts)
+        Ok(())
     }
 
-    async fn settle_suspects(&mut self) -> Result<Vec<Drift>, CheckError> {
+    async fn settle_suspects(&mut self) -> Result<(), CheckError> {
         let now = Instant::now();
         let due = self.suspects.extract_if(.., |_, (again_at, _)| *again_at <= now);
         let due: Vec<Sighting> = due.map(|(_, (_, suspect))| suspect).collect();
-        if due.is_empty() {
-            return Ok(Vec::new());
+        if !due.is_empty() {
+            let behind = self.entries.look_again(due).await?;
+            self.drifts.extend(self.entries.put_right(&behind, true).await?);
         }
-        let behind = self.entries.look_again(due).await?;
-        self.entries.put_right(&behind, true).await
+        Ok(())
     }
 
-    async fn record(&mut self, drifts: Vec<Drift>) -> Result<(), ReconcileError> {
-        if drifts.is_empty() {
+    async fn record(&mut self) -> Result<(), ReconcileError> {
+        if self.drifts.is_empty() {
             return Ok(());
         }
+        let drifts = std::mem::take(&mut self.drifts);
         for drift in &drifts {
             self.entries.metrics.difference(drift.class);
         }
