@@ -80,6 +80,7 @@
 //! | [`engine`] | merging and deciding as plain code: no clock, no I/O, no threads |
 //! | [`store`] | where stock lives; [`store::mysql`] is the only user of sqlx |
 //! | [`lane`] | the engine thread, the flush connections, the tickets |
+//! | [`merging`] | follows the merge modes that people set, and writes what they cost or would gain |
 //! | [`sweep`] | releases holds whose time is over |
 //! | [`http`] | the HTTP contract on two listeners |
 //! | [`config`] | settings from flags, variables and a file, checked whole |
@@ -103,6 +104,8 @@ pub mod engine;
 pub mod store;
 
 pub mod lane;
+
+pub mod merging;
 
 pub mod sweep;
 

@@ -75,6 +75,14 @@ pub const SWEEP_PAUSE_MS: u64 = 250;
 /// How often a sweep looks again at the holds that it could not settle, and at whether another process that
 /// sweeps has gone, in milliseconds.
 pub const SWEEP_ROUND_MS: u64 = 2_000;
+/// How often a process reads the merge modes, in milliseconds.
+pub const MERGE_MODE_PAUSE_MS: u64 = 1_000;
+/// Most SKUs with a merge mode of their own.
+pub const MERGE_MODE_SKUS_MAX: usize = 1_000;
+/// How often a process writes what it has counted of them, in milliseconds.
+pub const MERGE_COUNT_PAUSE_MS: u64 = 5_000;
+/// So long after its last count a process is gone, and its counts are removed, in hours.
+pub const MERGE_COUNT_HOURS: u32 = 24;
 /// Largest `process_depth_max` that can be set.
 pub const PROCESS_DEPTH_LIMIT: usize = 10_000_000;
 /// Largest `connections` that can be set.

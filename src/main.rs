@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use hotrow::app::{self, AppError};
+use clap::{Parser, Subcommand, ValueEnum};
+use hotrow::app::{self, AppError, MergeModeChange, MergeModeRun};
 use hotrow::config::{Config, Database, Settings};
-use hotrow::store::mysql::{inspect, migrate};
+use hotrow::domain::{MergeMode, Sku};
+use hotrow::store::mysql::{MergeTable, inspect, migrate};
 use hotrow::telemetry::log_to_stderr;
 use mimalloc::MiMalloc;
 
@@ -37,12 +38,44 @@ enum Command {
     /// Reads the server's settings and the schema; says what is promised there and what to change.
     /// Exit code 0: orders can be taken; 1: they cannot.
     Doctor,
+    /// Shows the merge modes, or sets one, for every process on the database. What was not merged, and what merging
+    /// would have gained, is told by the view desk_merge_mode, by /metrics and by /v1/lanes.
+    MergeMode {
+        /// The mode to be set.
+        mode: Option<ModeArgument>,
+        /// Only for this SKU; its mode goes before that of all.
+        #[arg(long, value_parser = Sku::new)]
+        sku: Option<Sku>,
+    },
     /// Opens a SQL shell on the embedded server that runs in the data directory.
     Mysql {
         /// Arguments for the client program, after `--`, such as -e 'SELECT ...'.
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ModeArgument {
+    /// What waits together is written in one transaction.
+    On,
+    /// An order a transaction.
+    Off,
+    /// An order a transaction, counted as if merged.
+    DryRun,
+    /// Removes what is set: the SKU goes by the mode of all, and all are merged.
+    Default,
+}
+
+impl From<ModeArgument> for MergeModeChange {
+    fn from(argument: ModeArgument) -> Self {
+        match argument {
+            ModeArgument::On => Self::Set(MergeMode::On),
+            ModeArgument::Off => Self::Set(MergeMode::Off),
+            ModeArgument::DryRun => Self::Set(MergeMode::DryRun),
+            ModeArgument::Default => Self::Unset,
+        }
+    }
 }
 
 /// The settings cannot be used: the code of `EX_CONFIG` in sysexits.h.
@@ -80,6 +113,13 @@ fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Doctor => runtime.block_on(app::with_database(config.database, doctor)),
+        Command::MergeMode { mode, sku } => {
+            let change = mode.map(MergeModeChange::from);
+            let run = runtime.block_on(app::with_database(config.database, async |address| {
+                app::merge_mode(&address, sku.as_ref(), change).await
+            }))?;
+            Ok(tell_merge_mode(&run))
+        }
         Command::Mysql { arguments } => shell(&config.database, &arguments),
     }
 }
@@ -103,6 +143,33 @@ async fn doctor(address: hotrow::store::mysql::Address) -> Result<ExitCode, AppE
     }
     println!("orders can be taken");
     Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "what was done is what the command tells")]
+fn tell_merge_mode(run: &MergeModeRun) -> ExitCode {
+    match run {
+        MergeModeRun::Shown(MergeTable { modes, unusable, too_many }) => {
+            println!("all SKUs: {}", modes.whole.name());
+            let mut own: Vec<_> = modes.own.iter().collect();
+            own.sort();
+            for (sku, mode) in own {
+                println!("{sku}: {}", mode.name());
+            }
+            for sku in unusable {
+                println!("not used, as it has no mode: {sku:?}; set it again");
+            }
+            if *too_many {
+                println!("more are set and not used: that is the most; remove some");
+            }
+        }
+        MergeModeRun::Changed => println!("every process goes by it within about a second"),
+        MergeModeRun::NothingToUnset => println!("it was not set"),
+        MergeModeRun::TooMany { most } => {
+            println!("{most} SKUs have a mode of their own, and no more may: remove one, or set all");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 #[expect(clippy::print_stdout, reason = "the way in is what the command is for")]

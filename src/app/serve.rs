@@ -13,6 +13,7 @@ use crate::domain::{Available, Sku, Terms};
 use crate::http::Http;
 use crate::lane::Lanes;
 use crate::limits::DESK_PATIENCE;
+use crate::merging::Merging;
 use crate::store::StoreError;
 use crate::store::mysql::{Address, Desk, inspect, migrate};
 use crate::sweep::Sweep;
@@ -50,6 +51,8 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
     report_promises(&address, &metrics).await?;
     let desk = Desk::open(&address, config.desk_connections, DESK_PATIENCE).await?;
     let lanes = Lanes::start(address.clone(), config.lanes, metrics.clone()).await?;
+    let merging = Merging::start(desk.clone(), lanes.clone()).await?;
+    let merging = tokio::spawn(merging.run());
     let sweep = Sweep { address, lanes: lanes.clone(), metrics: metrics.clone() };
     let sweep = tokio::spawn(sweep.run());
     if demo {
@@ -69,6 +72,7 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
     http.run(shutdown).await;
     // What it has submitted is answered; what it has not will be swept by the next process.
     sweep.abort();
+    merging.abort();
     desk.close().await;
     // The sender is gone without a word when a signal ended it.
     if failure.await.is_ok() { Err(AppError::EngineFailed) } else { Ok(()) }

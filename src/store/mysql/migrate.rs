@@ -94,6 +94,12 @@ pub(super) async fn is_current(connection: &mut MySqlConnection) -> Result<bool,
     }))
 }
 
+/// The number of the process whose flush this is.
+#[must_use]
+pub fn instance_of(flush: FlushId) -> u64 {
+    flush.0 >> FLUSHES_PER_INSTANCE_BITS
+}
+
 /// Registers this process and returns the first of its flush ids.
 ///
 /// # Errors

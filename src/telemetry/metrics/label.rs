@@ -122,6 +122,18 @@ label! {
 }
 
 label! {
+    /// The merge modes.
+    pub enum MergeKind {
+        /// What waits together is one transaction.
+        On = "on",
+        /// An order a transaction.
+        Off = "off",
+        /// The same, counted as if merged.
+        DryRun = "dry-run",
+    }
+}
+
+label! {
     /// The two HTTP listeners.
     pub enum ListenerName {
         /// Orders and stock.
