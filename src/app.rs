@@ -1,9 +1,11 @@
 //! Puts the parts together, in order, and takes them down in the opposite order.
 
+mod archive;
 mod embed;
 mod merge_mode;
 mod serve;
 
+pub use archive::{ArchiveRun, archive};
 pub use embed::{shell, with_database};
 pub use merge_mode::{MergeModeChange, MergeModeRun, merge_mode};
 pub use serve::serve;

@@ -80,6 +80,12 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     order_deadline_ms: Option<u64>,
 
+    /// Days after its last step for which an order id is known; older orders are archived by `hotrow archive`.
+    /// [default: 400]
+    #[arg(long, env = "HOTROW_IDEMPOTENCY_DAYS", value_name = "DAYS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idempotency_days: Option<u32>,
+
     /// Client connections of the orders listener. [default: 4096]
     #[arg(long, env = "HOTROW_HTTP_CONNECTIONS_MAX", value_name = "COUNT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -278,6 +284,17 @@ impl Settings {
         }
         let mut http = HttpConfig::new(orders, admin);
         http.drain_ms = deadline_ms + limits::DRAIN_MARGIN_MS;
+        if let Some(days) = self.idempotency_days {
+            let allowed = limits::IDEMPOTENCY_DAYS_LEAST..=limits::IDEMPOTENCY_DAYS_MOST;
+            if !allowed.contains(&days) {
+                return Err(ConfigError::Setting {
+                    setting: "idempotency_days",
+                    value: days.to_string(),
+                    allowed: format!("{} to {} are allowed", allowed.start(), allowed.end()),
+                });
+            }
+            http.idempotency_days = days;
+        }
         if let Some(count) = self.http_connections_max {
             if !(1..=limits::CONNECTIONS_LIMIT).contains(&count) {
                 return Err(ConfigError::Setting {

@@ -43,7 +43,9 @@ use self::connection::Patience;
 use self::listener::{Listener, Stops};
 use self::state::State;
 use crate::lane::Lanes;
-use crate::limits::{ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, DRAIN_MS, HEAD_TIME_MS, IDLE_TIME_MS};
+use crate::limits::{
+    ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, DRAIN_MS, HEAD_TIME_MS, IDEMPOTENCY_DAYS, IDLE_TIME_MS,
+};
 use crate::store::mysql::Desk;
 use crate::telemetry::metrics::{ListenerName, Metrics};
 
@@ -56,6 +58,8 @@ pub struct HttpConfig {
     pub admin: SocketAddr,
     /// Connections of the orders listener; more wait to be accepted.
     pub connections_max: usize,
+    /// For how many days an order id is known; told in answers.
+    pub idempotency_days: u32,
     /// How long shutdown waits for orders to be answered, and then again for connections to end, in
     /// milliseconds.
     pub drain_ms: u64,
@@ -65,7 +69,13 @@ impl HttpConfig {
     /// The default bounds at these addresses.
     #[must_use]
     pub fn new(orders: SocketAddr, admin: SocketAddr) -> Self {
-        Self { orders, admin, connections_max: CONNECTIONS_MAX, drain_ms: DRAIN_MS }
+        Self {
+            orders,
+            admin,
+            connections_max: CONNECTIONS_MAX,
+            idempotency_days: IDEMPOTENCY_DAYS,
+            drain_ms: DRAIN_MS,
+        }
     }
 }
 
@@ -108,7 +118,7 @@ impl Http {
         let (admin, admin_addr) =
             listen(ListenerName::Admin, config.admin, ADMIN_CONNECTIONS_MAX).await?;
         Ok(Self {
-            state: Arc::new(State::new(lanes, desk, metrics, access)),
+            state: Arc::new(State::new(lanes, desk, metrics, access, config.idempotency_days)),
             orders,
             admin,
             orders_addr,

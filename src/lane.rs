@@ -24,9 +24,7 @@ use crate::domain::{
 };
 use crate::engine::{MergeCounts, MergeModes};
 use crate::limits;
-use crate::store::mysql::{
-    Address, FlushTiming, MigrateError, instance_of, register_instance,
-};
+use crate::store::mysql::{Address, FlushTiming, MigrateError, instance_of, register_instance};
 use crate::telemetry::metrics::{Metrics, VerdictKind};
 use mailbox::Mailbox;
 use recent_holds::RecentHolds;

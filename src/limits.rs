@@ -83,6 +83,20 @@ pub const MERGE_MODE_SKUS_MAX: usize = 1_000;
 pub const MERGE_COUNT_PAUSE_MS: u64 = 5_000;
 /// So long after its last count a process is gone, and its counts are removed, in hours.
 pub const MERGE_COUNT_HOURS: u32 = 24;
+/// Default of `idempotency_days`: for so many days after its last step an order id is known.
+pub const IDEMPOTENCY_DAYS: u32 = 400;
+/// Smallest `idempotency_days` that can be set: longer than any hold and any deadline, so that nothing that is under
+/// way is archived.
+pub const IDEMPOTENCY_DAYS_LEAST: u32 = 2;
+/// Largest `idempotency_days` that can be set.
+pub const IDEMPOTENCY_DAYS_MOST: u32 = 36_500;
+/// Orders that the archive looks at, and moves, in one transaction: few, because whoever sends one of them again
+/// waits for it.
+pub const ARCHIVE_ORDERS_MAX: usize = 500;
+/// Changes that the archive looks at, and forgets, together.
+pub const ARCHIVE_CHANGES_MAX: usize = 2_000;
+/// Longest that a step of the archive waits for the database.
+pub const ARCHIVE_PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 /// Largest `process_depth_max` that can be set.
 pub const PROCESS_DEPTH_LIMIT: usize = 10_000_000;
 /// Largest `connections` that can be set.
@@ -165,6 +179,7 @@ const _: () = assert!(LINES_MAX <= FLUSH_ROWS_MAX && LINES_MAX <= u8::MAX as usi
 const _: () = assert!(LANE_DEPTH_MAX <= PROCESS_DEPTH_MAX);
 const _: () = assert!(BATCH_ORDERS_MAX <= LANE_DEPTH_MAX);
 const _: () = assert!(SWEEP_HOLDS_MAX <= LANE_DEPTH_MAX);
+const _: () = assert!(HOLD_SECONDS_MAX < IDEMPOTENCY_DAYS_LEAST * 86_400);
 const _: () = assert!(ATTEMPTS_BEFORE_APART < ATTEMPTS_BEFORE_ALONE);
 // The deltas of one flush are summed in 64 bits.
 const _: () = assert!(

@@ -47,6 +47,9 @@ enum Command {
         #[arg(long, value_parser = Sku::new)]
         sku: Option<Sku>,
     },
+    /// Moves settled orders that are older than --idempotency-days out of the ledger, and forgets changes that are.
+    /// May be ended at any time: the next run goes on there. For cron, at a quiet hour.
+    Archive,
     /// Opens a SQL shell on the embedded server that runs in the data directory.
     Mysql {
         /// Arguments for the client program, after `--`, such as -e 'SELECT ...'.
@@ -120,6 +123,14 @@ fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
             }))?;
             Ok(tell_merge_mode(&run))
         }
+        Command::Archive => {
+            let days = config.http.idempotency_days;
+            let run = runtime.block_on(app::with_database(config.database, async |address| {
+                app::archive(&address, days).await
+            }))?;
+            tell(&run);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Mysql { arguments } => shell(&config.database, &arguments),
     }
 }
@@ -165,11 +176,25 @@ fn tell_merge_mode(run: &MergeModeRun) -> ExitCode {
         MergeModeRun::Changed => println!("every process goes by it within about a second"),
         MergeModeRun::NothingToUnset => println!("it was not set"),
         MergeModeRun::TooMany { most } => {
-            println!("{most} SKUs have a mode of their own, and no more may: remove one, or set all");
+            println!(
+                "{most} SKUs have a mode of their own, and no more may: remove one, or set all"
+            );
             return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stdout, reason = "what was done is what the command tells")]
+fn tell(run: &app::ArchiveRun) {
+    match run {
+        app::ArchiveRun::Elsewhere => {
+            println!("another process archives this database; nothing was done")
+        }
+        app::ArchiveRun::Done { days, orders, movements, changes } => println!(
+            "older than {days} days: {orders} orders with {movements} ledger rows moved, {changes} changes forgotten"
+        ),
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "the way in is what the command is for")]

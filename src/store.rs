@@ -5,4 +5,6 @@ pub mod mysql;
 mod record;
 
 pub use change::{Change, Cursor};
-pub use record::{DurabilityClass, Readiness, StockOpening, StockRecord, StoreError};
+pub use record::{
+    DurabilityClass, Forgotten, Moved, Readiness, StockOpening, StockRecord, StoreError,
+};

@@ -180,7 +180,11 @@ fn what_is_in_the_air_when_it_is_switched_off_goes_on_and_what_comes_back_goes_a
     desk.arrive(&["a"], 12);
     assert_eq!(
         desk.actions(),
-        ["execute 1: o-0 o-1 o-2 o-3", "prepare 2: o-4 o-5 o-6 o-7", "prepare 3: o-8 o-9 o-10 o-11"]
+        [
+            "execute 1: o-0 o-1 o-2 o-3",
+            "prepare 2: o-4 o-5 o-6 o-7",
+            "prepare 3: o-8 o-9 o-10 o-11"
+        ]
     );
     desk.set(MergeMode::Off, &[]);
     desk.arrive(&["a"], 4);
@@ -223,7 +227,11 @@ fn switched_on_again_it_merges_what_waits_and_writes_ahead() {
     assert_eq!(desk.actions(), [""; 0]);
     assert_eq!(
         desk.at_once(1, 1_000),
-        ["execute 2: o-1 o-2 o-3 o-4", "prepare 3: o-5 o-6 o-7 o-8", "prepare 4: o-9 o-10 o-11 o-12"]
+        [
+            "execute 2: o-1 o-2 o-3 o-4",
+            "prepare 3: o-5 o-6 o-7 o-8",
+            "prepare 4: o-9 o-10 o-11 o-12"
+        ]
     );
     assert_eq!(desk.lane("a").alone, MergeCount::default());
 }
@@ -254,7 +262,8 @@ fn a_dry_run_tells_what_merging_would_have_made() {
 /// One flush carries many lanes: ten SKUs with an order each are three flushes of four at most, not ten.
 #[test]
 fn lanes_that_wait_at_the_same_time_would_have_shared_a_flush() {
-    let mut desk = Desk::new(1, MergeMode::DryRun, &[("on", MergeMode::On), ("off", MergeMode::Off)]);
+    let mut desk =
+        Desk::new(1, MergeMode::DryRun, &[("on", MergeMode::On), ("off", MergeMode::Off)]);
     for number in 0..10 {
         desk.arrive(&[&format!("s-{number}")], 1);
     }

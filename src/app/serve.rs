@@ -50,6 +50,7 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
     let metrics = Metrics::new();
     report_promises(&address, &metrics).await?;
     let desk = Desk::open(&address, config.desk_connections, DESK_PATIENCE).await?;
+    desk.promise_lifetime(config.http.idempotency_days).await?;
     let lanes = Lanes::start(address.clone(), config.lanes, metrics.clone()).await?;
     let merging = Merging::start(desk.clone(), lanes.clone()).await?;
     let merging = tokio::spawn(merging.run());

@@ -92,11 +92,7 @@ impl Lanes {
     }
 
     /// `mode` is asked for when there is no lane yet.
-    pub(super) fn find_or_create(
-        &mut self,
-        sku: &Sku,
-        mode: impl FnOnce() -> MergeMode,
-    ) -> LaneIx {
+    pub(super) fn find_or_create(&mut self, sku: &Sku, mode: impl FnOnce() -> MergeMode) -> LaneIx {
         if let Some(ix) = self.find(sku) {
             self.get_mut(ix).rested = false;
             return ix;

@@ -15,12 +15,12 @@ use super::problem::Problem;
 use super::query;
 use super::state::State;
 use super::wire::{self, ChangeAnswer};
-use crate::domain::LimitKind;
+use crate::domain::{InvalidValue, LimitKind};
 use crate::limits::{
     CHANGE_HEARTBEAT_MS, CHANGE_READER_PATIENCE_MS, CHANGE_READERS_MAX, CHANGES_PAGE,
     CHANGES_PAGE_MAX, RECONNECT_PAUSE_MS,
 };
-use crate::store::mysql::{ChangeFeed, Desk};
+use crate::store::mysql::{ChangeFeed, Desk, FeedError};
 use crate::store::{Change, Cursor};
 use crate::telemetry::metrics::Metrics;
 
@@ -57,14 +57,25 @@ pub(super) async fn read(state: &State, query: Option<&str>, headers: &HeaderMap
     let (after, limit) = query::changes(query)?;
     if wants_events(headers) {
         let after = last_event(headers)?.or(after);
-        return stream(state, after, limit.unwrap_or(CHANGES_PAGE_MAX));
+        return stream(state, after, limit.unwrap_or(CHANGES_PAGE_MAX)).await;
     }
     let after = after.unwrap_or(Cursor::BEGINNING);
     let page = state.feed.changes.page(after, limit.unwrap_or(CHANGES_PAGE)).await;
-    let page = page.map_err(|error| state.database_unavailable("reading changes", &error))?;
+    let page = page.map_err(|error| problem(state, &error))?;
     state.metrics.changes_sent(page.len());
     let answers: Vec<ChangeAnswer<'_>> = page.iter().map(ChangeAnswer::from).collect();
     Ok(answer::json(StatusCode::OK, wire::render(&answers)))
+}
+
+fn problem(state: &State, error: &FeedError) -> Problem {
+    match error {
+        FeedError::Forgotten => Problem::InvalidValue(InvalidValue {
+            field: "after".to_owned(),
+            problem: "is older than the change feed reaches back; read the stock, and begin anew"
+                .to_owned(),
+        }),
+        FeedError::Store(error) => state.database_unavailable("reading changes", error),
+    }
 }
 
 /// Whether one of the media ranges is that of Server-Sent Events.
@@ -84,7 +95,12 @@ fn last_event(headers: &HeaderMap) -> Result<Option<Cursor>, Problem> {
     Ok(Some(Cursor::parse("Last-Event-ID", text)?))
 }
 
-fn stream(state: &State, after: Option<Cursor>, limit: usize) -> Outcome {
+async fn stream(state: &State, after: Option<Cursor>, limit: usize) -> Outcome {
+    let after = after.unwrap_or(Cursor::BEGINNING);
+    // A stream waits for a database that is away.
+    if let Err(error @ FeedError::Forgotten) = state.feed.changes.check(after).await {
+        return Err(problem(state, &error).into());
+    }
     let Ok(permit) = Arc::clone(&state.feed.readers).try_acquire_owned() else {
         let (limit, limit_value) = (LimitKind::Process, CHANGE_READERS_MAX);
         return Err(Problem::Overloaded { limit, limit_value }.into());
@@ -93,7 +109,7 @@ fn stream(state: &State, after: Option<Cursor>, limit: usize) -> Outcome {
     let reader = Reader {
         changes: Arc::clone(&state.feed.changes),
         metrics: state.metrics.clone(),
-        after: after.unwrap_or(Cursor::BEGINNING),
+        after,
         limit,
         _permit: permit,
     };
@@ -129,6 +145,7 @@ impl Reader {
                 () = writer.reader_gone() => return,
                 changes = self.next() => changes,
             };
+            let Some(changes) = changes else { return };
             let chunk = if changes.is_empty() { HEARTBEAT } else { events(&changes) };
             match timeout(patience, writer.write(chunk)).await {
                 Ok(Ok(())) => {}
@@ -143,20 +160,22 @@ impl Reader {
         }
     }
 
-    /// The next changes, none when it is time for a sign of life.
-    async fn next(&self) -> Vec<Change> {
+    /// The next changes, no change when it is time for a sign of life, `None` when the feed does not reach back to
+    /// the last one any more.
+    async fn next(&self) -> Option<Vec<Change>> {
         let heartbeat = Instant::now() + Duration::from_millis(CHANGE_HEARTBEAT_MS);
         loop {
             let page = self.changes.page(self.after, self.limit);
             match timeout_at(heartbeat, page).await {
                 Ok(Ok(changes)) if changes.is_empty() => {}
-                Ok(Ok(changes)) => return changes,
-                Ok(Err(error)) => {
+                Ok(Ok(changes)) => return Some(changes),
+                Ok(Err(FeedError::Forgotten)) => return None,
+                Ok(Err(FeedError::Store(error))) => {
                     tracing::debug!(%error, "a reader of the change stream waits");
                     let again = Instant::now() + Duration::from_millis(RECONNECT_PAUSE_MS);
                     sleep_until(again.min(heartbeat)).await;
                 }
-                Err(_) => return Vec::new(),
+                Err(_) => return Some(Vec::new()),
             }
         }
     }

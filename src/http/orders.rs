@@ -34,7 +34,8 @@ pub(super) fn parse(json: &[u8]) -> Result<Order, Problem> {
 
 /// `GET /v1/orders/{order_id}`
 pub(super) async fn read_one(state: &State, id: &str) -> Outcome {
-    let taken = find(state, route::order_id(id)?).await?;
+    let (Found::InLedger(taken) | Found::Archived(taken)) =
+        find(state, route::order_id(id)?).await?;
     Ok(answer_with(&taken, taken.standing.status()))
 }
 
@@ -49,12 +50,18 @@ pub(super) async fn settle(
     expect_nothing(upload).await?;
     state.access.spend(caller, 1)?;
     let id = route::order_id(id)?;
-    let taken = match state.lanes.recent_hold(&id) {
-        Some(taken) => taken,
+    let found = match state.lanes.recent_hold(&id) {
+        Some(taken) => Found::InLedger(taken),
         None => find(state, id).await?,
     };
+    let (taken, archived) = match found {
+        Found::InLedger(taken) => (taken, false),
+        Found::Archived(taken) => (taken, true),
+    };
     let settlement = match Settlement::new(taken.clone(), goal) {
-        Ok(settlement) => settlement,
+        Ok(settlement) if !archived => settlement,
+        // What is archived stays as it is.
+        Ok(_) => return Err(Problem::OrderSettled(taken.standing.status()).into()),
         Err(Settled::AsWanted) => return Ok(answer_with(&taken, goal.status())),
         Err(Settled::Otherwise(status)) => return Err(Problem::OrderSettled(status).into()),
     };
@@ -69,13 +76,21 @@ fn answer_with(taken: &TakenOrder, status: OrderStatus) -> answer::Answer {
     answer::json(StatusCode::OK, wire::render(&answer))
 }
 
-async fn find(state: &State, id: OrderId) -> Result<TakenOrder, Failure> {
-    match state.desk.order(id.clone()).await {
-        Ok(Some(taken)) => Ok(taken),
-        Ok(None) => Err(Problem::UnknownOrder(id).into()),
-        // A read whose outcome is unknown has changed nothing either.
-        Err(error) => Err(state.database_unavailable("reading an order", &error).into()),
+/// Where an order was found.
+enum Found {
+    InLedger(TakenOrder),
+    /// Older than the lifetime of its id.
+    Archived(TakenOrder),
+}
+
+async fn find(state: &State, id: OrderId) -> Result<Found, Failure> {
+    // A read whose outcome is unknown has changed nothing either.
+    let unavailable = |error| state.database_unavailable("reading an order", &error);
+    if let Some(taken) = state.desk.order(id.clone()).await.map_err(unavailable)? {
+        return Ok(Found::InLedger(taken));
     }
+    let archived = state.desk.archived_order(id.clone()).await.map_err(unavailable)?;
+    archived.map(Found::Archived).ok_or_else(|| Problem::UnknownOrder(id).into())
 }
 
 async fn expect_nothing(upload: Upload<'_>) -> Result<(), Failure> {

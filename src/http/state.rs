@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::body::Incoming;
-use hyper::header::{CONNECTION, EXPECT, HeaderValue};
+use hyper::header::{CONNECTION, EXPECT, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Version};
 use tokio::sync::Semaphore;
@@ -22,6 +22,8 @@ use crate::store::StoreError;
 use crate::store::mysql::Desk;
 use crate::telemetry::metrics::Metrics;
 
+const IDEMPOTENCY_LIFETIME: HeaderName = HeaderName::from_static("idempotency-lifetime");
+
 /// What every request of one server shares.
 pub(super) struct State {
     pub(super) lanes: Lanes,
@@ -29,6 +31,8 @@ pub(super) struct State {
     pub(super) metrics: Metrics,
     pub(super) access: Access,
     pub(super) feed: Feed,
+    /// For how many seconds an order id is known.
+    lifetime: HeaderValue,
     /// A permit for each batch in memory.
     pub(super) batches: Semaphore,
     draining: AtomicBool,
@@ -40,13 +44,20 @@ pub(super) struct State {
 pub(super) struct BodyTooSlow;
 
 impl State {
-    pub(super) fn new(lanes: Lanes, desk: Desk, metrics: Metrics, access: Access) -> Self {
+    pub(super) fn new(
+        lanes: Lanes,
+        desk: Desk,
+        metrics: Metrics,
+        access: Access,
+        idempotency_days: u32,
+    ) -> Self {
         Self {
             lanes,
             feed: Feed::new(desk.clone()),
             desk,
             metrics,
             access,
+            lifetime: HeaderValue::from(u64::from(idempotency_days) * 86_400),
             batches: Semaphore::new(BATCH_REQUESTS_MAX),
             draining: AtomicBool::new(false),
         }
@@ -103,8 +114,8 @@ impl State {
         let query = head.uri.query();
         let upload = Upload { headers: &head.headers, body };
         match route {
-            OrdersRoute::Take => orders::take(self, caller, upload).await,
-            OrdersRoute::TakeBatch => batch::take(self, caller, upload).await,
+            OrdersRoute::Take => self.remembered(orders::take(self, caller, upload).await),
+            OrdersRoute::TakeBatch => self.remembered(batch::take(self, caller, upload).await),
             OrdersRoute::ReadOrder(id) => orders::read_one(self, id).await,
             OrdersRoute::Confirm(id) => {
                 orders::settle(self, caller, id, Goal::Confirm, upload).await
@@ -113,9 +124,16 @@ impl State {
             OrdersRoute::ListStock => stock::list(self, query).await,
             OrdersRoute::ReadStock(sku) => stock::read_one(self, sku, query).await,
             OrdersRoute::OpenStock(sku) => stock::open(self, sku, upload).await,
-            OrdersRoute::Adjust(sku) => stock::adjust(self, sku, upload).await,
+            OrdersRoute::Adjust(sku) => self.remembered(stock::adjust(self, sku, upload).await),
             OrdersRoute::ReadChanges => changes::read(self, query, &head.headers).await,
         }
+    }
+
+    /// The answer to something that is executed once, with how long its id is known.
+    fn remembered(&self, outcome: Outcome) -> Outcome {
+        let mut answer = outcome?;
+        answer.headers_mut().insert(IDEMPOTENCY_LIFETIME, self.lifetime.clone());
+        Ok(answer)
     }
 
     async fn dispatch_admin(&self, request: &Request<Incoming>) -> Outcome {

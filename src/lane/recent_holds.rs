@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::mem;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -19,9 +20,17 @@ pub(super) struct RecentHolds(Mutex<Generations>);
 /// When the young ones are half of the limit, they become the old ones, and those are forgotten.
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashMap<OrderId, TakenOrder>,
+    young: HashMap<OrderId, Remembered>,
     young_lines: usize,
-    old: HashMap<OrderId, TakenOrder>,
+    old: HashMap<OrderId, Remembered>,
+}
+
+/// A hold, and until when it is remembered: as long as it lasts. A merged settlement rests on the rows that the
+/// hold has in the ledger, and these may be archived later.
+#[derive(Debug)]
+struct Remembered {
+    hold: TakenOrder,
+    until: Instant,
 }
 
 impl RecentHolds {
@@ -40,16 +49,22 @@ impl RecentHolds {
             | Verdict::Unknown => None,
         });
         let Some(first) = holds.next() else { return };
+        let now = Instant::now();
         let mut generations = self.0.lock();
-        generations.add(first);
-        holds.for_each(|hold| generations.add(hold));
+        generations.add(first, now);
+        holds.for_each(|hold| generations.add(hold, now));
     }
 
     /// The order, if it is remembered, and for this once: whoever asks again is to look it up, since it is
     /// settled by then.
     pub(super) fn take(&self, id: &OrderId) -> Option<TakenOrder> {
+        self.take_at(id, Instant::now())
+    }
+
+    fn take_at(&self, id: &OrderId, now: Instant) -> Option<TakenOrder> {
         let mut generations = self.0.lock();
-        generations.young.remove(id).or_else(|| generations.old.remove(id))
+        let remembered = generations.young.remove(id).or_else(|| generations.old.remove(id))?;
+        (now < remembered.until).then_some(remembered.hold)
     }
 
     pub(super) fn forget_all(&self) {
@@ -58,9 +73,11 @@ impl RecentHolds {
 }
 
 impl Generations {
-    fn add(&mut self, hold: TakenOrder) {
+    fn add(&mut self, hold: TakenOrder, now: Instant) {
+        let seconds = hold.order.hold().map_or(0, |hold| hold.seconds());
+        let until = now + Duration::from_secs(seconds.into());
         self.young_lines += hold.order.lines().len();
-        self.young.insert(hold.order.id().clone(), hold);
+        self.young.insert(hold.order.id().clone(), Remembered { hold, until });
         if self.young_lines >= RECENT_HOLD_LINES_MAX / 2 {
             self.old = mem::take(&mut self.young);
             self.young_lines = 0;
@@ -106,6 +123,15 @@ mod tests {
         };
         assert_eq!(recent.take(&id(1)), Some(expected));
         assert_eq!(recent.take(&id(1)), None);
+    }
+
+    #[test]
+    fn a_hold_that_is_over_is_looked_up() {
+        let recent = RecentHolds::default();
+        recent.note([held(1, 1), held(2, 1)].into_iter());
+        let after = |seconds| Instant::now() + Duration::from_secs(seconds);
+        assert!(recent.take_at(&id(1), after(50)).is_some());
+        assert_eq!(recent.take_at(&id(2), after(61)), None);
     }
 
     #[test]

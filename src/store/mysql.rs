@@ -6,6 +6,7 @@
 mod abandoned;
 mod address;
 mod answers;
+mod archive;
 mod change_feed;
 mod connect;
 mod desk;
@@ -20,10 +21,12 @@ mod script;
 mod server;
 mod statement;
 mod sweep;
+mod views;
 
 pub use abandoned::Abandoned;
 pub use address::{Address, AddressError};
-pub use change_feed::ChangeFeed;
+pub use archive::ArchiveConnection;
+pub use change_feed::{ChangeFeed, FeedError};
 pub use desk::Desk;
 pub use flush::{FlushConnection, FlushTiming};
 pub use merging::MergeTable;

@@ -33,6 +33,26 @@ pub enum StockOpening {
     },
 }
 
+/// A page of orders that were looked at for the archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Orders that were looked at.
+    pub looked_at: usize,
+    /// Those of them that were found old; one that changed in that moment stays all the same.
+    pub orders: usize,
+    /// Ledger rows that were moved.
+    pub movements: u64,
+}
+
+/// A page of old changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The place of the last one that was looked at.
+    pub last: u64,
+    /// Changes that were forgotten.
+    pub changes: usize,
+}
+
 /// How much an acknowledged commit survives, read from the server's settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DurabilityClass {

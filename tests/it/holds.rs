@@ -6,12 +6,17 @@ use std::sync::Arc;
 use hotrow::embedded::Flavor;
 use hyper::Method;
 use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
 use tokio::task::JoinSet;
 
 use crate::support::audit::audit;
 use crate::support::client::{Client, Reply};
 use crate::support::database;
 use crate::support::shop::{Shop, until};
+
+/// Statements that end all other sessions of this database.
+const KILL_OTHERS: &str = "SELECT CONCAT('KILL ', id) FROM information_schema.processlist \
+                           WHERE db = DATABASE() AND id <> CONNECTION_ID()";
 
 async fn post(client: &Client, path: &str, body: Option<Value>) -> Reply {
     client.call(Method::POST, path, body).await.unwrap()
@@ -255,6 +260,60 @@ async fn a_limit_under_a_storm(flavor: Flavor) {
     audit(&shop.database).await;
 }
 
+/// A process remembers what it holds, and is told the truth when another one has settled that, or its time
+/// was over, or its rows are gone.
+async fn what_is_remembered_may_be_settled_by_others(flavor: Flavor) {
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let (one, other) = (shop.serve(&[]).await, shop.serve(&[]).await);
+    let (ours, others) = (shop.client(&one), shop.client(&other));
+    ours.put_stock("a", 20).await;
+    for id in ["confirmed", "cancelled", "open"] {
+        hold(&ours, id, Some("anna"), 2, 600).await;
+    }
+    hold(&ours, "over", None, 2, 1).await;
+    assert_eq!(outcome(&settle(&others, "confirmed", "confirm").await), "deducted");
+    assert_eq!(outcome(&settle(&others, "cancelled", "cancel").await), "cancelled");
+    until("the last hold expires", async || stock(&others).await == (16, 2)).await;
+    // The sweep may be ours; then that has asked for it, and it is not remembered any more.
+    assert_eq!(outcome(&settle(&ours, "over", "cancel").await), "order-settled expired");
+    assert_eq!(outcome(&settle(&ours, "over", "confirm").await), "deducted");
+    let said = outcome(&settle(&ours, "cancelled", "confirm").await);
+    assert_eq!(said, "order-settled cancelled");
+    assert_eq!(outcome(&settle(&ours, "confirmed", "confirm").await), "deducted");
+    assert_eq!(outcome(&settle(&ours, "open", "cancel").await), "cancelled");
+    assert_eq!(stock(&ours).await, (16, 0));
+    audit(&shop.database).await;
+
+    // Sessions with the server end, as when another server takes its place: nothing is remembered then.
+    hold(&ours, "lost", None, 1, 600).await;
+    drop((one, other));
+    let one = shop.serve(&[]).await;
+    let ours = shop.client(&one);
+    hold(&ours, "gone", None, 1, 600).await;
+    for text in [
+        "DELETE FROM movement WHERE order_id = 'gone'".to_owned(),
+        "UPDATE stock SET available = available + 1, held = held - 1".to_owned(),
+    ]
+    .into_iter()
+    .chain(shop.database.lines(KILL_OTHERS).await)
+    {
+        sqlx::raw_sql(AssertSqlSafe(text))
+            .execute(&mut shop.database.connect().await)
+            .await
+            .unwrap();
+    }
+    until("the process has met the end of its sessions", async || {
+        ours.order("o-1", &crate::support::client::lines(&[("a", 1)]))
+            .await
+            .status()
+            .is_some_and(|status| status < 300)
+    })
+    .await;
+    assert_eq!(settle(&ours, "gone", "confirm").await.status, 404);
+    assert_eq!(outcome(&settle(&ours, "lost", "confirm").await), "deducted");
+    assert_eq!(stock(&ours).await, (14, 0));
+}
+
 /// Another process takes over the sweep.
 async fn the_sweep_survives_its_process(flavor: Flavor) {
     let shop = Shop::open(database::fresh(flavor).await).await;
@@ -279,5 +338,6 @@ both_flavors!(
     the_terms_of_a_sku,
     everybody_settles_at_once,
     a_limit_under_a_storm,
+    what_is_remembered_may_be_settled_by_others,
     the_sweep_survives_its_process,
 );

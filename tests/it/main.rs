@@ -19,12 +19,16 @@ macro_rules! both_flavors {
     };
 }
 
+mod accounts;
+mod archive;
+mod by_hand;
 mod changes;
 mod connection;
 mod crashes;
 mod holds;
 mod hostile;
 mod limits;
+mod merging;
 mod once;
 mod openapi;
 mod rig;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hotrow::domain::{Available, Terms};
 use hotrow::embedded::Flavor;
 use hotrow::engine::{CommitOutcome, Execution, Failure, Mode, Plan};
-use hotrow::store::mysql::{ChangeFeed, Desk};
+use hotrow::store::mysql::{ChangeFeed, Desk, FeedError};
 use hotrow::store::{Change, Cursor, StoreError};
 use sqlx::{Executor as _, MySqlConnection};
 
@@ -225,7 +225,10 @@ async fn a_late_commit_is_not_skipped(flavor: Flavor) {
     land(&mut connection, &merged(2, vec![take("o-2", &[("b", 1)])])).await;
     for flush in 3..20 {
         let refused = feed.page(last, 100).await;
-        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(FeedError::Store(StoreError::Unavailable(_)))),
+            "{refused:?}"
+        );
         assert_eq!(other_feed.page(Cursor::BEGINNING, 100).await.unwrap(), before);
         land(&mut connection, &merged(flush, vec![take(&format!("o-{flush}"), &[("c", 1)])])).await;
     }

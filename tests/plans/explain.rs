@@ -220,14 +220,18 @@ impl Statement {
 
 /// One line of an EXPLAIN.
 #[derive(Debug)]
-struct Access {
-    table: String,
-    kind: String,
+pub(crate) struct Access {
+    pub(crate) table: String,
+    pub(crate) kind: String,
     key: String,
     extra: String,
 }
 
-async fn explain(session: &mut MySqlConnection, flavor: Flavor, text: &str) -> Vec<Access> {
+pub(crate) async fn explain(
+    session: &mut MySqlConnection,
+    flavor: Flavor,
+    text: &str,
+) -> Vec<Access> {
     let explain = match flavor {
         Flavor::MySql => "EXPLAIN FORMAT=TRADITIONAL",
         Flavor::MariaDb => "EXPLAIN",

@@ -20,14 +20,17 @@ macro_rules! both_flavors {
     };
 }
 
+mod archive;
 mod at_once;
 mod change_feed;
+mod cookbook;
 mod dba;
 mod deciding;
 mod explain;
 mod golden;
 mod holds;
 mod locks;
+mod merge_modes;
 mod merging;
 mod resolving;
 mod schema;
@@ -35,3 +38,4 @@ mod server;
 mod support;
 mod sweep;
 mod trouble;
+mod views;

@@ -13,14 +13,27 @@ use crate::support::alone::Alone;
 use crate::support::make::{cancel, deciding, held_for, merged, take};
 use crate::support::scene::{Scene, land};
 
-const TABLES: [&str; 7] =
-    ["change_gate", "hold_deadline", "instance", "movement", "purchase", "stock", "stock_version"];
+const TABLES: [&str; 13] = [
+    "archive_state",
+    "change_gate",
+    "hold_deadline",
+    "instance",
+    "merge_count",
+    "merge_mode",
+    "movement",
+    "movement_archive",
+    "movement_carried",
+    "purchase",
+    "stock",
+    "stock_version",
+    "view_source",
+];
 
 async fn tables(scene: &Scene) -> Vec<String> {
     scene
         .lines(
             "SELECT TABLE_NAME FROM information_schema.TABLES \
-             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME NOT LIKE '\\_%' ORDER BY 1",
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' AND TABLE_NAME NOT LIKE '\\_%' ORDER BY 1",
         )
         .await
 }

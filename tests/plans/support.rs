@@ -10,6 +10,7 @@ mod database;
 mod room;
 
 pub(crate) mod alone;
+pub(crate) mod long;
 pub(crate) mod make;
 pub(crate) mod scene;
 pub(crate) mod sight;

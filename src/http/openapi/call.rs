@@ -125,5 +125,15 @@ pub(super) fn replayed(schema: &Value, example: Value) -> Value {
         "description": "Tells a repeat.",
         "schema": { "type": "string", "const": "true" },
     } });
+    remembered(answer)
+}
+
+/// The same answer, which tells how long its id is known.
+pub(super) fn remembered(mut answer: Value) -> Value {
+    answer["headers"]["Idempotency-Lifetime"] = json!({
+        "description": "For how many seconds after its last step an id is known at least. Sent again later, it \
+                        may be executed anew.",
+        "schema": { "type": "integer" },
+    });
     answer
 }

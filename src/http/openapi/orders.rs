@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::call::{
-    Call, EVENT_STREAM, JSON, NDJSON, answer, body, in_path, in_query, json_answer, media, replayed,
+    Call, EVENT_STREAM, JSON, NDJSON, answer, body, in_path, in_query, json_answer, media,
+    remembered, replayed,
 };
 use super::samples;
 use super::schemas::Schemas;
@@ -54,7 +55,7 @@ fn take(schemas: &mut Schemas) -> Call {
         parameters: Vec::new(),
         body: Some(body(true, json!({ JSON: request }))),
         successes: vec![
-            (201, answer("Executed", json!({ JSON: taken }))),
+            (201, remembered(answer("Executed", json!({ JSON: taken })))),
             (200, replayed(&order, deducted)),
         ],
         problems: [
@@ -101,11 +102,11 @@ fn take_batch(schemas: &mut Schemas) -> Call {
         body: Some(body(true, request)),
         successes: vec![(
             200,
-            answer(
+            remembered(answer(
                 "One result an order, in the order sent and in the form of the request: what the \
                  order would have been answered alone, with that answer's status as `http_status`",
                 content,
-            ),
+            )),
         )],
         problems: vec![
             "malformed-request",
@@ -280,7 +281,7 @@ fn adjust(sku: &str, schemas: &mut Schemas) -> Call {
         parameters: vec![in_path("sku", sku)],
         body: Some(body(true, json!({ JSON: request }))),
         successes: vec![
-            (201, json_answer("Executed", &adjustment, samples::adjustment())),
+            (201, remembered(json_answer("Executed", &adjustment, samples::adjustment()))),
             (200, replayed(&adjustment, samples::adjustment())),
         ],
         problems: [&BODY[..], &["unknown-sku", "insufficient-stock", "order-mismatch"], &LANES]

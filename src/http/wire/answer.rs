@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use super::form::{Durability, FullQueue, Identifier, MergeModeName, OrderState, Quantity, Source, Time};
+use super::form::{
+    Durability, FullQueue, Identifier, MergeModeName, OrderState, Quantity, Source, Time,
+};
 use crate::domain::{
     Adjustment, Buyer, Line, Order, OrderStatus, SaleWindow, Shortfall, Sku, Timestamp,
 };

@@ -57,6 +57,17 @@ enum Outcome {
     Failed,
 }
 
+/// Why a page of the feed could not be had.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FeedError {
+    /// Changes after this cursor are forgotten, because they are older than the lifetime of idempotency.
+    #[error("the change feed does not reach back to this cursor")]
+    Forgotten,
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl ChangeFeed {
     /// A feed that reads over the desk's connections.
     #[must_use]
@@ -69,9 +80,10 @@ impl ChangeFeed {
     /// been answered when this was called.
     ///
     /// # Errors
+    /// [`FeedError::Forgotten`] when the feed does not reach back that far, otherwise
     /// [`StoreError::Unavailable`] when the database does not answer in time, or a transaction that has
     /// written a change does not end.
-    pub async fn page(&self, after: Cursor, limit: usize) -> Result<Vec<Change>, StoreError> {
+    pub async fn page(&self, after: Cursor, limit: usize) -> Result<Vec<Change>, FeedError> {
         let known = self.complete.load(Ordering::Acquire);
         let changes = self.read(after, known, limit).await?;
         if !changes.is_empty() {
@@ -87,29 +99,70 @@ impl ChangeFeed {
         Ok(changes)
     }
 
-    /// Asks only if there can be any.
+    /// Asks only if there can be any. The beginning is the oldest change that is not forgotten.
     async fn read(
         &self,
         after: Cursor,
         complete: u64,
         limit: usize,
-    ) -> Result<Vec<Change>, StoreError> {
-        if after.0 >= complete {
-            return Ok(Vec::new());
+    ) -> Result<Vec<Change>, FeedError> {
+        let mut after = after;
+        loop {
+            if after.0 >= complete {
+                return Ok(Vec::new());
+            }
+            let (changes, cut) = self.read_with_cut(after, complete, limit).await?;
+            if after >= cut {
+                return Ok(changes);
+            }
+            if after != Cursor::BEGINNING {
+                return Err(FeedError::Forgotten);
+            }
+            after = cut;
         }
+    }
+
+    /// And up to where changes may have been forgotten. This is read last: it is noted before they are.
+    async fn read_with_cut(
+        &self,
+        after: Cursor,
+        complete: u64,
+        limit: usize,
+    ) -> Result<(Vec<Change>, Cursor), StoreError> {
         let mut script = String::new();
         sql::SELECT_CHANGES.write(&mut script, |hole, script| match hole {
             "after" => write_int(script, after.0),
             "complete" => write_int(script, complete),
             _ => write_int(script, limit),
         });
+        script.push_str(";\n");
+        script.push_str(sql::SELECT_CUT.text());
         let read = self.desk.pooled().detached(|connection| {
             Box::pin(async move {
                 let (_, rows) = run(connection, script).await?;
-                Ok(rows.iter().map(change).collect::<Result<_, _>>()?)
+                let (cut, rows) = rows.split_last().ok_or(sqlx::Error::RowNotFound)?;
+                let changes = rows.iter().map(change).collect::<Result<_, _>>()?;
+                Ok((changes, Cursor(cut.try_get(0)?)))
             })
         });
         Ok(read.await?)
+    }
+
+    /// # Errors
+    /// [`FeedError::Forgotten`] when the feed does not reach back to this cursor, and
+    /// [`StoreError::Unavailable`] when the database does not answer in time.
+    pub async fn check(&self, after: Cursor) -> Result<(), FeedError> {
+        if after == Cursor::BEGINNING {
+            return Ok(());
+        }
+        let read = self.desk.pooled().detached(|connection| {
+            Box::pin(async move {
+                let (_, rows) = run(connection, sql::SELECT_CUT.text().to_owned()).await?;
+                Ok(rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get::<u64, _>(0)?)
+            })
+        });
+        let cut = read.await.map_err(StoreError::from)?;
+        if after.0 < cut { Err(FeedError::Forgotten) } else { Ok(()) }
     }
 
     /// Makes complete what is committed by now. Whoever asks while another look waits for its

@@ -57,6 +57,27 @@ impl Desk {
         self.lookups.find(id).await
     }
 
+    /// The order as the archive has it: older than the lifetime of its id, and never to change again.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer in time.
+    pub async fn archived_order(&self, id: OrderId) -> Result<Option<TakenOrder>, StoreError> {
+        lookup::read_archived(&self.pooled, id).await
+    }
+
+    /// Records for how many days an order id is known at least, whoever archives.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database does not answer in time.
+    pub async fn promise_lifetime(&self, days: u32) -> Result<(), StoreError> {
+        let mut script = String::new();
+        sql::PROMISE_LIFETIME.write(&mut script, |_, script| write_int(script, days));
+        let promise = self.pooled.detached(|connection| {
+            Box::pin(async move { Ok(run(connection, script).await.map(drop)?) })
+        });
+        Ok(promise.await?)
+    }
+
     /// Those of these orders that the ledger has.
     ///
     /// # Errors

@@ -36,6 +36,12 @@ pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
     number_of(error).map(classify) == Some(Failure::Duplicate)
 }
 
+/// True for an error that says that this account may not do that (ER_DBACCESS_DENIED_ERROR,
+/// ER_TABLEACCESS_DENIED_ERROR, ER_COLUMNACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR).
+pub(super) fn is_denied(error: &sqlx::Error) -> bool {
+    matches!(number_of(error), Some(1044 | 1142 | 1143 | 1227))
+}
+
 /// True for an error that the server has sent, so that it is known what it did up to there.
 pub(super) fn is_answer(error: &sqlx::Error) -> bool {
     number_of(error).is_some()

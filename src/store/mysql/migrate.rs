@@ -1,12 +1,13 @@
-//! The schema, brought up to date from `sql/migrations`, forward only.
+//! The schema, brought up to date from `sql/migrations`, forward only, and the views from `sql/views`.
 
 use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
-use sqlx::migrate::{Migrate, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, Migration, Migrator};
 use sqlx::{Connection, MySqlConnection, Row};
 
 use super::address::Address;
 use super::connect::{close, run};
-use super::error::describe;
+use super::error::{describe, is_denied};
+use super::views;
 use crate::engine::FlushId;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("sql/migrations");
@@ -41,26 +42,48 @@ pub enum MigrateError {
     },
 }
 
-/// Applies every migration that is not applied yet. Safe to call from several processes at once.
+/// Applies every migration that is not applied yet, and makes the views that are not those of this build. Safe
+/// to call from several processes at once. Where nothing is to be done, no right to do it is needed; a view that
+/// the account may not make is left out, and told in the log.
 ///
 /// # Errors
 /// [`MigrateError`] with what to do.
 pub async fn migrate(address: &Address) -> Result<(), MigrateError> {
     let failed = |error: &sqlx::Error| MigrateError::Database {
         address: address.to_string(),
-        reason: describe(error),
+        reason: if is_denied(error) {
+            format!(
+                "{}; run `hotrow migrate` with an account that may change the schema, see \
+                 sql/accounts.sql",
+                describe(error)
+            )
+        } else {
+            describe(error)
+        },
     };
     let mut connection =
         MySqlConnection::connect_with(address.options()).await.map_err(|error| failed(&error))?;
-    lock(&mut connection).await.map_err(|error| failed(&error))?;
-    MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(|error| {
-        if let Execute(cause) | ExecuteMigration(cause, _) = &error {
-            return failed(cause);
-        }
-        MigrateError::Schema { address: address.to_string(), reason: error.to_string() }
-    })?;
+    let untouched = is_exactly_current(&mut connection).await.map_err(|error| failed(&error))?;
+    if !untouched {
+        lock(&mut connection).await.map_err(|error| failed(&error))?;
+        MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(|error| {
+            if let Execute(cause) | ExecuteMigration(cause, _) = &error {
+                return failed(cause);
+            }
+            MigrateError::Schema { address: address.to_string(), reason: error.to_string() }
+        })?;
+    }
+    make_views(&mut connection).await.map_err(|error| failed(&error))?;
     close(connection).await;
     Ok(())
+}
+
+async fn make_views(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    if views::outdated(connection).await?.is_empty() {
+        return Ok(());
+    }
+    lock(connection).await?;
+    views::apply(connection).await
 }
 
 /// Lets one process at a time migrate this database, until its connection closes. The lock of the
@@ -80,18 +103,39 @@ async fn lock(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
 
 /// True when every migration that this build knows is applied.
 pub(super) async fn is_current(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
+    let applied = applied(connection).await?;
+    Ok(MIGRATIONS.iter().all(|known| applied.iter().any(|done| is_the_same(done, known))))
+}
+
+/// True when these are applied, all of them to their end, and no others.
+async fn is_exactly_current(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
+    let applied = applied(connection).await?;
+    let same = applied.len() == MIGRATIONS.iter().count()
+        && applied.iter().zip(MIGRATIONS.iter()).all(|(done, known)| is_the_same(done, known));
+    if !same {
+        return Ok(false);
+    }
+    let half_applied = connection.dirty_version(&MIGRATIONS.table_name).await.map_err(cause)?;
+    Ok(half_applied.is_none())
+}
+
+fn is_the_same(done: &AppliedMigration, known: &Migration) -> bool {
+    done.version == known.version && done.checksum == known.checksum
+}
+
+/// In the order of their numbers; none where there is no table of them.
+async fn applied(connection: &mut MySqlConnection) -> Result<Vec<AppliedMigration>, sqlx::Error> {
     let table = "SELECT TABLE_NAME FROM information_schema.TABLES \
                  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '_sqlx_migrations'";
     if run(connection, table.to_owned()).await?.1.is_empty() {
-        return Ok(false);
+        return Ok(Vec::new());
     }
-    let applied = connection
-        .list_applied_migrations(&MIGRATIONS.table_name)
-        .await
-        .map_err(|error| sqlx::Error::Decode(error.into()))?;
-    Ok(MIGRATIONS.iter().all(|known| {
-        applied.iter().any(|done| done.version == known.version && done.checksum == known.checksum)
-    }))
+    connection.list_applied_migrations(&MIGRATIONS.table_name).await.map_err(cause)
+}
+
+/// What the driver wraps when it reads its table.
+fn cause(error: sqlx::migrate::MigrateError) -> sqlx::Error {
+    if let Execute(cause) = error { cause } else { sqlx::Error::Decode(error.into()) }
 }
 
 /// The number of the process whose flush this is.

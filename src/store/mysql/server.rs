@@ -7,6 +7,7 @@ use super::connect::{close, run, text};
 use super::error::describe;
 use super::flavor::Flavor;
 use super::migrate::is_current;
+use super::views;
 use crate::store::{DurabilityClass, Readiness, StoreError};
 
 /// Room that one flush needs in a message, in bytes: the most is 5 MB, for adjustments with the longest
@@ -40,8 +41,12 @@ pub async fn inspect(address: &Address) -> Result<Inspection, StoreError> {
     let mut connection =
         MySqlConnection::connect_with(address.options()).await.map_err(unavailable)?;
     let server = read(&mut connection).await.map_err(unavailable)?;
-    close(connection).await;
     let mut findings = server.findings();
+    if server.migrations_current {
+        let missing = views::outdated(&mut connection).await.map_err(unavailable)?;
+        findings.extend(views_finding(&missing));
+    }
+    close(connection).await;
     if address.unverified() {
         findings.push(Finding {
             prevents_orders: false,
@@ -52,6 +57,18 @@ pub async fn inspect(address: &Address) -> Result<Inspection, StoreError> {
     }
     findings.sort_by_key(|finding| !finding.prevents_orders);
     Ok(Inspection { readiness: server.readiness(), findings })
+}
+
+fn views_finding(missing: &[&str]) -> Option<Finding> {
+    if missing.is_empty() {
+        return None;
+    }
+    let text = format!(
+        "views for DBAs are missing or of another build: {}; run `hotrow migrate` with an account that may \
+         CREATE VIEW and DROP, see sql/accounts.sql. Orders need none of them",
+        missing.join(", ")
+    );
+    Some(Finding { prevents_orders: false, text })
 }
 
 /// What `/readyz` shows, over a connection that is there already.

@@ -64,9 +64,28 @@ statement!(FORGET_OLD_MERGE_COUNTS, "forget_old_merge_counts.sql");
 statement!(SESSION, "session.sql");
 statement!(SELECT_SESSION, "select_session.sql");
 statement!(PROBE, "probe.sql");
+statement!(SELECT_VIEW_SOURCES, "select_view_sources.sql");
+statement!(NOTE_VIEW, "note_view.sql");
+statement!(ACQUIRE_ARCHIVE, "acquire_archive.sql");
+statement!(PROMISE_LIFETIME, "promise_lifetime.sql");
+statement!(SELECT_ARCHIVE_STATE, "select_archive_state.sql");
+statement!(SELECT_ARCHIVABLE, "select_archivable.sql");
+statement!(ARCHIVE_MOVEMENTS, "archive_movements.sql");
+statement!(LOCK_ARCHIVED_PURCHASES, "lock_archived_purchases.sql");
+statement!(CARRY_PURCHASES, "carry_purchases.sql");
+statement!(REMOVE_PURCHASES, "remove_purchases.sql");
+statement!(CARRY_MOVEMENTS, "carry_movements.sql");
+statement!(REMOVE_MOVEMENTS, "remove_movements.sql");
+statement!(NOTE_POSITION, "note_position.sql");
+statement!(SELECT_OLD_CHANGES, "select_old_changes.sql");
+statement!(NOTE_CUT, "note_cut.sql");
+statement!(FORGET_CHANGES, "forget_changes.sql");
+statement!(SELECT_CUT, "select_cut.sql");
+statement!(SELECT_ARCHIVED, "select_archived.sql");
 
 impl Statement {
-    fn parse(source: &str) -> Self {
+    /// From the text of a file, whose comments are left out.
+    pub(super) fn parse(source: &str) -> Self {
         let lines = source.lines().filter(|line| !line.starts_with("--"));
         Self { text: lines.collect::<Vec<_>>().join("\n").trim().to_owned() }
     }

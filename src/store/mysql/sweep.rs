@@ -186,7 +186,7 @@ async fn forget_each(session: &mut Session, settled: &[Deadline]) -> Result<(), 
     run(&mut session.connection, script).await.map(drop)
 }
 
-async fn in_time<T>(
+pub(super) async fn in_time<T>(
     patience: Duration,
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, StoreError> {

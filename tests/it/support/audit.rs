@@ -3,16 +3,29 @@
 use super::database::Database;
 
 /// Each finds the rows that break a promise.
-const BROKEN: [(&str, &str); 7] = [
+const BROKEN: [(&str, &str); 8] = [
+    (
+        "what is carried is the sum of the archive",
+        "SELECT CONCAT_WS(' ', sku, SUM(delta), SUM(held_delta), SUM(movements)) FROM ( \
+             SELECT sku, delta, COALESCE(held_delta, 0) AS held_delta, 1 AS movements \
+             FROM movement_archive \
+             UNION ALL SELECT sku, -available, -held, -CAST(movements AS SIGNED) FROM movement_carried \
+         ) AS moved GROUP BY sku \
+         HAVING SUM(delta) <> 0 OR SUM(held_delta) <> 0 OR SUM(movements) <> 0",
+    ),
     (
         "available is the sum of the movements",
-        "SELECT CONCAT_WS(' ', stock.sku, available, SUM(delta)) FROM stock JOIN movement USING (sku) \
+        "SELECT CONCAT_WS(' ', stock.sku, available, SUM(delta)) FROM stock JOIN ( \
+             SELECT sku, delta FROM movement UNION ALL SELECT sku, available FROM movement_carried \
+         ) AS moved USING (sku) \
          GROUP BY stock.sku, available HAVING available <> SUM(delta)",
     ),
     (
         "held is the sum of the movements",
-        "SELECT CONCAT_WS(' ', stock.sku, held, SUM(held_delta)) FROM stock JOIN movement USING (sku) \
-         GROUP BY stock.sku, held HAVING held <> COALESCE(SUM(held_delta), 0)",
+        "SELECT CONCAT_WS(' ', stock.sku, stock.held, SUM(held_delta)) FROM stock JOIN ( \
+             SELECT sku, held_delta FROM movement UNION ALL SELECT sku, held FROM movement_carried \
+         ) AS moved USING (sku) \
+         GROUP BY stock.sku, stock.held HAVING stock.held <> COALESCE(SUM(held_delta), 0)",
     ),
     (
         "held is what is in open holds",
@@ -49,10 +62,14 @@ const BROKEN: [(&str, &str); 7] = [
     ),
     (
         "the versions add up",
-        "SELECT CONCAT_WS(' ', stock.sku, available, SUM(delta), version, COUNT(*)) FROM stock \
-         JOIN (SELECT sku, delta FROM stock_version) AS versions USING (sku) \
-         GROUP BY stock.sku, available, version \
-         HAVING available <> SUM(delta) OR version <> COUNT(*)",
+        "SELECT CONCAT_WS(' ', sku, available, since, version, kept) FROM ( \
+             SELECT stock.sku, stock.available, stock.version, COUNT(*) AS kept, \
+                 MIN(kept.version) AS first, SUM(kept.delta) AS since \
+             FROM stock JOIN stock_version AS kept ON kept.sku = stock.sku \
+             GROUP BY stock.sku, stock.available, stock.version) AS sums \
+         WHERE version <> first + kept - 1 OR available <> since + ( \
+             SELECT oldest.available - oldest.delta FROM stock_version AS oldest \
+             WHERE oldest.sku = sums.sku AND oldest.version = sums.first)",
     ),
     (
         "buyers have what their orders say",

@@ -219,7 +219,16 @@ impl Database {
 
     /// For the engine, through a proxy on this port.
     pub(crate) fn url_through(&self, port: u16) -> String {
-        format!("mysql://it@127.0.0.1:{port}/{}?ssl-mode=DISABLED", self.name)
+        self.url_as("it", port)
+    }
+
+    /// For an account without a password, through this port.
+    pub(crate) fn url_as(&self, account: &str, port: u16) -> String {
+        format!("mysql://{account}@127.0.0.1:{port}/{}?ssl-mode=DISABLED", self.name)
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// A connection to it as `root`, past any proxy.

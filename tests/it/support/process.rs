@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,12 +29,31 @@ pub(crate) struct Hotrow {
 
 /// Brings the schema of the database to the newest.
 pub(crate) async fn migrate(database_url: String) {
+    let output = command("migrate", &database_url, &[]).await;
+    assert!(output.status.success(), "migrate failed: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Runs a command that ends by itself on the database.
+pub(crate) async fn command(name: &'static str, database_url: &str, more: &[&str]) -> Output {
     let mut command = Command::new(BINARY);
     command
-        .args(["migrate", "--database-url", &database_url])
-        .current_dir(room::directory("migrate"));
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-    assert!(output.status.success(), "migrate failed: {}", String::from_utf8_lossy(&output.stderr));
+        .args([name, "--database-url", database_url])
+        .args(more)
+        .current_dir(room::directory(name));
+    tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
+}
+
+/// The same without waiting for its end.
+pub(crate) fn begin(name: &'static str, database_url: &str, more: &[&str]) -> Child {
+    Command::new(BINARY)
+        .args([name, "--database-url", database_url])
+        .args(more)
+        .current_dir(room::directory(name))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 impl Hotrow {

@@ -12,6 +12,8 @@ use crate::store::StoreError;
 use crate::store::mysql::connect::run;
 use crate::store::mysql::known::{read_known, taken_order};
 use crate::store::mysql::script::write_select_known;
+use crate::store::mysql::statement as sql;
+use crate::store::mysql::statement::write_id;
 
 /// Reads that may be under way at a time: one is sent while another is read.
 const READS_AT_A_TIME: usize = 2;
@@ -99,4 +101,14 @@ async fn read_part(pooled: Pooled, script: String) -> Result<Vec<TakenOrder>, St
         })
     });
     Ok(read.await?)
+}
+
+/// The order under this id, of which the ledger has no take.
+pub(super) async fn read_archived(
+    pooled: &Pooled,
+    id: OrderId,
+) -> Result<Option<TakenOrder>, StoreError> {
+    let mut script = String::new();
+    sql::SELECT_ARCHIVED.write(&mut script, |_, script| write_id(script, id.as_str()));
+    Ok(read_part(pooled.clone(), script).await?.pop())
 }

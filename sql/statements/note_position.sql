@@ -1,0 +1,2 @@
+-- Notes how far the archive is.
+UPDATE archive_state SET position = {position} WHERE id = 1
