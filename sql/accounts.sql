@@ -15,6 +15,8 @@ CREATE USER IF NOT EXISTS 'hotrow_migrator'@'%' IDENTIFIED BY {{migrator_passwor
 CREATE USER IF NOT EXISTS 'hotrow_engine'@'%' IDENTIFIED BY {{engine_password}} REQUIRE SSL;
 -- Runs `hotrow archive`.
 CREATE USER IF NOT EXISTS 'hotrow_archiver'@'%' IDENTIFIED BY {{archiver_password}} REQUIRE SSL;
+-- Runs `hotrow merge-mode`.
+CREATE USER IF NOT EXISTS 'hotrow_operator'@'%' IDENTIFIED BY {{operator_password}} REQUIRE SSL;
 -- Runs `hotrow reconcile`.
 CREATE USER IF NOT EXISTS 'hotrow_reconciler'@'%' IDENTIFIED BY {{reconciler_password}} REQUIRE SSL;
 -- For people and dashboards: the views, the cookbook, any SELECT.

@@ -26,6 +26,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.reconcile_run TO 'hotrow_engine'@
 GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.reconcile_drift TO 'hotrow_engine'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.reconcile_failure TO 'hotrow_engine'@'%';
 GRANT SELECT, INSERT, UPDATE ON hotrow.reconcile_task TO 'hotrow_engine'@'%';
+-- The merge modes are read, and what they cost or would gain is written.
+GRANT SELECT ON hotrow.merge_mode TO 'hotrow_engine'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.merge_count TO 'hotrow_engine'@'%';
 -- Whether the schema is that of the program.
 GRANT SELECT ON hotrow._sqlx_migrations TO 'hotrow_engine'@'%';
 GRANT SELECT ON hotrow.view_source TO 'hotrow_engine'@'%';
@@ -37,6 +40,9 @@ GRANT SELECT, INSERT, UPDATE ON hotrow.movement_carried TO 'hotrow_archiver'@'%'
 GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.purchase TO 'hotrow_archiver'@'%';
 GRANT SELECT, DELETE ON hotrow.stock_version TO 'hotrow_archiver'@'%';
 GRANT SELECT, UPDATE ON hotrow.archive_state TO 'hotrow_archiver'@'%';
+
+-- Whoever switches merging, by `hotrow merge-mode` or by SQL.
+GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.merge_mode TO 'hotrow_operator'@'%';
 
 -- The reconciler: reads all, and notes what it finds.
 GRANT SELECT ON hotrow.* TO 'hotrow_reconciler'@'%';

@@ -3,12 +3,14 @@
 mod archive;
 mod cache;
 mod embed;
+mod merge_mode;
 mod pin;
 mod reconcile;
 mod serve;
 
 pub use archive::{ArchiveRun, archive};
 pub use embed::{shell, with_database};
+pub use merge_mode::{MergeModeChange, MergeModeRun, merge_mode};
 pub use pin::{Pinning, pin};
 pub use reconcile::{ReconcileOptions, Told, reconcile};
 pub use serve::serve;

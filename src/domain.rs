@@ -3,6 +3,7 @@
 //! Nothing here does I/O, knows JSON or SQL, or reads a clock.
 
 mod id;
+mod merge_mode;
 mod movement;
 mod operation;
 mod order;
@@ -12,6 +13,7 @@ mod time;
 mod verdict;
 
 pub use id::{Buyer, OrderId, Sku};
+pub use merge_mode::MergeMode;
 pub use movement::{Kind, Posting, Postings, Standing, Step, Transition};
 pub use operation::{Change, Operation};
 pub use order::{HoldSeconds, Line, Order, Quantity};

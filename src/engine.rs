@@ -14,6 +14,7 @@
 //!   after it. While a lane has full flushes waiting, the next ones write their ledger rows ahead.
 //! - An operation is answered once, after the outcome of its flush is known, or when its deadline
 //!   passes.
+//! - An operation of a lane that is not to be merged is alone in its flush, in the same order.
 //! - A flush whose commit has no answer keeps its lanes closed until it is resolved by executing the
 //!   same plan again under the locks of all its stock rows.
 
@@ -22,13 +23,16 @@ mod decide;
 mod flight;
 mod lane;
 mod ledger;
+mod merging;
 mod outcome;
 mod plan;
 mod planner;
 mod queue;
+mod ring;
 
 pub use combiner::{Action, Combiner, LaneState, Policy};
 pub use decide::{Decision, decide};
 pub use ledger::{KnownAdjustment, KnownMovements, KnownStep, KnownTake, Ledger, LockedStock};
+pub use merging::{MergeCount, MergeCounts, MergeModes};
 pub use outcome::{CommitOutcome, Execution, Failure, Left, SkuLeft, Verdicts};
 pub use plan::{FlushId, Mode, Plan, SkuTotal};

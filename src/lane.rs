@@ -22,10 +22,11 @@ pub use ticket::{BatchTicket, Ticket};
 
 use crate::cache::Commits;
 use crate::domain::{
-    LimitKind, NotExecuted, Operation, OrderId, Sku, TakenOrder, Timestamp, Verdict,
+    LimitKind, MergeMode, NotExecuted, Operation, OrderId, Sku, TakenOrder, Timestamp, Verdict,
 };
+use crate::engine::{MergeCounts, MergeModes};
 use crate::limits;
-use crate::store::mysql::{Address, FlushTiming, MigrateError, register_instance};
+use crate::store::mysql::{Address, FlushTiming, MigrateError, instance_of, register_instance};
 use crate::telemetry::metrics::{Metrics, VerdictKind};
 use mailbox::Mailbox;
 use recent_holds::RecentHolds;
@@ -96,6 +97,8 @@ impl Drop for Callers {
 struct Shared {
     mailbox: Mailbox,
     recent_holds: RecentHolds,
+    /// The number of this process in the database.
+    instance: u64,
     /// Operations accepted and not yet answered.
     admitted: AtomicUsize,
     process_depth_max: usize,
@@ -111,6 +114,8 @@ struct Shared {
 enum Message {
     Submit(Operation, Reply),
     Report { top: usize, answer: oneshot::Sender<Vec<LaneReport>> },
+    SetMergeModes(MergeModes),
+    CountMerging { answer: oneshot::Sender<MergeCounts> },
     Drain,
 }
 
@@ -127,6 +132,10 @@ pub struct LaneReport {
     pub merged_per_flush: f64,
     /// Stock after the newest flush whose outcome told it, in units.
     pub last_available: Option<i64>,
+    /// Whether its orders share transactions.
+    pub mode: MergeMode,
+    /// Mean orders per flush, had those of a dry run been merged; `None` when there was none.
+    pub would_be_per_flush: Option<f64>,
 }
 
 /// How full the lanes are.
@@ -170,6 +179,7 @@ impl Lanes {
         let shared = Arc::new(Shared {
             mailbox: Mailbox::default(),
             recent_holds: RecentHolds::default(),
+            instance: instance_of(first_flush),
             admitted: AtomicUsize::new(0),
             process_depth_max: config.process_depth_max,
             draining: AtomicBool::new(false),
@@ -190,6 +200,7 @@ impl Lanes {
         let shared = Arc::new(Shared {
             mailbox: Mailbox::default(),
             recent_holds: RecentHolds::default(),
+            instance: 0,
             admitted: AtomicUsize::new(0),
             process_depth_max: 0,
             draining: AtomicBool::new(false),
@@ -236,6 +247,27 @@ impl Lanes {
             return Vec::new();
         }
         report.await.unwrap_or_default()
+    }
+
+    /// From now on these merge modes hold. What is in the air goes on as it is.
+    pub fn set_merge_modes(&self, modes: MergeModes) {
+        if !self.shared().without_engine {
+            // Without a reader there is nothing left to merge.
+            let _read = self.shared().mailbox.post(std::iter::once(Message::SetMergeModes(modes)));
+        }
+    }
+
+    /// What was not merged, and what merging would have made of it. `None` when the engine has stopped.
+    pub async fn merge_counts(&self) -> Option<MergeCounts> {
+        let (answer, counts) = oneshot::channel();
+        self.shared().mailbox.post(std::iter::once(Message::CountMerging { answer })).ok()?;
+        counts.await.ok()
+    }
+
+    /// The number of this process in the table `instance`; 0 without an engine.
+    #[must_use]
+    pub fn instance(&self) -> u64 {
+        self.shared().instance
     }
 
     /// How full the lanes are now.

@@ -81,6 +81,7 @@
 //! | [`store`] | where stock lives; [`store::mysql`] is the only user of sqlx |
 //! | [`cache`] | the read cache, which decides nothing; the only user of the crate `redis` |
 //! | [`lane`] | the engine thread, the flush connections, the tickets |
+//! | [`merging`] | follows the merge modes that people set, and writes what they cost or would gain |
 //! | [`sweep`] | releases holds whose time is over |
 //! | [`reconcile`] | compares stock with its ledger, and the cache with stock |
 //! | [`http`] | the HTTP contract on two listeners |
@@ -107,6 +108,8 @@ pub mod store;
 pub mod cache;
 
 pub mod lane;
+
+pub mod merging;
 
 pub mod sweep;
 

@@ -77,6 +77,14 @@ pub const SWEEP_PAUSE_MS: u64 = 250;
 /// How often a sweep looks again at the holds that it could not settle, and at whether another process that
 /// sweeps has gone, in milliseconds.
 pub const SWEEP_ROUND_MS: u64 = 2_000;
+/// How often a process reads the merge modes, in milliseconds.
+pub const MERGE_MODE_PAUSE_MS: u64 = 1_000;
+/// Most SKUs with a merge mode of their own.
+pub const MERGE_MODE_SKUS_MAX: usize = 1_000;
+/// How often a process writes what it has counted of them, in milliseconds.
+pub const MERGE_COUNT_PAUSE_MS: u64 = 5_000;
+/// So long after its last count a process is gone, and its counts are removed, in hours.
+pub const MERGE_COUNT_HOURS: u32 = 24;
 /// Default of `idempotency_days`: for so many days after its last step an order id is known.
 pub const IDEMPOTENCY_DAYS: u32 = 400;
 /// Smallest `idempotency_days` that can be set: longer than any hold and any deadline, so that nothing that is under

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use hotrow::app::{self, AppError, Pinning, ReconcileOptions};
+use clap::{Parser, Subcommand, ValueEnum};
+use hotrow::app::{self, AppError, MergeModeChange, MergeModeRun, Pinning, ReconcileOptions};
 use hotrow::config::{Config, Database, Settings};
-use hotrow::domain::Sku;
-use hotrow::store::mysql::{Address, inspect, migrate};
+use hotrow::domain::{MergeMode, Sku};
+use hotrow::store::mysql::{Address, MergeTable, inspect, migrate};
 use hotrow::telemetry::log_to_stderr;
 use mimalloc::MiMalloc;
 
@@ -38,6 +38,15 @@ enum Command {
     /// Reads the server's settings and the schema; says what is promised there and what to change.
     /// Exit code 0: orders can be taken; 1: they cannot.
     Doctor,
+    /// Shows the merge modes, or sets one, for every process on the database. What was not merged, and what merging
+    /// would have gained, is told by the view desk_merge_mode, by /metrics and by /v1/lanes.
+    MergeMode {
+        /// The mode to be set.
+        mode: Option<ModeArgument>,
+        /// Only for this SKU; its mode goes before that of all.
+        #[arg(long, value_parser = Sku::new)]
+        sku: Option<Sku>,
+    },
     /// Moves settled orders that are older than --idempotency-days out of the ledger, and forgets changes that are.
     /// May be ended at any time: the next run goes on there. For cron, at a quiet hour.
     Archive,
@@ -85,6 +94,29 @@ enum Command {
 /// Reconciliation failed: 1 says that it has found something.
 const EXIT_RECONCILE_FAILED: u8 = 2;
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ModeArgument {
+    /// What waits together is written in one transaction.
+    On,
+    /// An order a transaction.
+    Off,
+    /// An order a transaction, counted as if merged.
+    DryRun,
+    /// Removes what is set: the SKU goes by the mode of all, and all are merged.
+    Default,
+}
+
+impl From<ModeArgument> for MergeModeChange {
+    fn from(argument: ModeArgument) -> Self {
+        match argument {
+            ModeArgument::On => Self::Set(MergeMode::On),
+            ModeArgument::Off => Self::Set(MergeMode::Off),
+            ModeArgument::DryRun => Self::Set(MergeMode::DryRun),
+            ModeArgument::Default => Self::Unset,
+        }
+    }
+}
+
 /// The settings cannot be used: the code of `EX_CONFIG` in sysexits.h.
 const EXIT_CONFIG: u8 = 78;
 
@@ -120,6 +152,13 @@ fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Doctor => runtime.block_on(app::with_database(config.database, doctor)),
+        Command::MergeMode { mode, sku } => {
+            let change = mode.map(MergeModeChange::from);
+            let run = runtime.block_on(app::with_database(config.database, async |address| {
+                app::merge_mode(&address, sku.as_ref(), change).await
+            }))?;
+            Ok(tell_merge_mode(&run))
+        }
         Command::Archive => {
             let days = config.http.idempotency_days;
             let run = runtime.block_on(app::with_database(config.database, async |address| {
@@ -175,6 +214,35 @@ async fn doctor(address: Address) -> Result<ExitCode, AppError> {
     }
     println!("orders can be taken");
     Ok(ExitCode::SUCCESS)
+}
+
+#[expect(clippy::print_stdout, reason = "what was done is what the command tells")]
+fn tell_merge_mode(run: &MergeModeRun) -> ExitCode {
+    match run {
+        MergeModeRun::Shown(MergeTable { modes, unusable, too_many }) => {
+            println!("all SKUs: {}", modes.whole.name());
+            let mut own: Vec<_> = modes.own.iter().collect();
+            own.sort();
+            for (sku, mode) in own {
+                println!("{sku}: {}", mode.name());
+            }
+            for sku in unusable {
+                println!("not used, as it has no mode: {sku:?}; set it again");
+            }
+            if *too_many {
+                println!("more are set and not used: that is the most; remove some");
+            }
+        }
+        MergeModeRun::Changed => println!("every process goes by it within about a second"),
+        MergeModeRun::NothingToUnset => println!("it was not set"),
+        MergeModeRun::TooMany { most } => {
+            println!(
+                "{most} SKUs have a mode of their own, and no more may: remove one, or set all"
+            );
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 #[expect(clippy::print_stdout, reason = "what was done is what the command tells")]

@@ -15,6 +15,7 @@ use crate::domain::{Available, Sku, Terms};
 use crate::http::Http;
 use crate::lane::Lanes;
 use crate::limits::DESK_PATIENCE;
+use crate::merging::Merging;
 use crate::reconcile::Reconcile;
 use crate::store::StoreError;
 use crate::store::mysql::{Address, Desk, inspect, migrate};
@@ -57,8 +58,10 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
     let commits = reading.commits.take();
     let lanes =
         Lanes::start_telling(address.clone(), config.lanes, metrics.clone(), commits).await?;
+    let merging = Merging::start(desk.clone(), lanes.clone()).await?;
     let sweep = Sweep { address: address.clone(), lanes: lanes.clone(), metrics: metrics.clone() };
     let mut jobs = JoinSet::new();
+    jobs.spawn(merging.run());
     jobs.spawn(sweep.run());
     if demo {
         open_demo(&desk).await?;

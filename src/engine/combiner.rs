@@ -1,6 +1,7 @@
 //! The state machine that queues, merges, orders commits, retries, resolves and answers.
 
 mod intake;
+mod merging;
 mod progress;
 mod undoing;
 
@@ -9,12 +10,15 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use self::merging::Merging;
 use super::flight::{Flight, Stage};
 use super::lane::{LaneIx, Lanes};
+use super::merging::{MergeCount, MergeModes};
 use super::plan::{FlushId, Mode, Plan};
 use super::planner::{Draft, draft, draft_ahead};
 use super::queue::{Arrival, Queue};
-use crate::domain::{Sku, Verdict};
+use super::ring::Ring;
+use crate::domain::{MergeMode, Sku, Verdict};
 use crate::limits::{ATTEMPTS_BEFORE_APART, LANE_REST_MS, OUTAGE_GRACE_MS};
 
 /// The combiner's bounds.
@@ -64,6 +68,10 @@ pub struct LaneState {
     pub flushes: u64,
     /// What the newest flush left, where it is known.
     pub left: Option<i64>,
+    /// Whether its operations may share a flush.
+    pub mode: MergeMode,
+    /// What could not, since the mode changed or the lane was last forgotten.
+    pub alone: MergeCount,
 }
 
 /// Queues operations by SKU and says what to execute, commit, undo and answer.
@@ -74,7 +82,9 @@ pub struct Combiner<T> {
     policy: Policy,
     lanes: Lanes,
     queue: Queue<T>,
-    ring: VecDeque<LaneIx>,
+    ring: Ring,
+    modes: MergeModes,
+    merging: Merging,
     /// Lanes that may have a full flush waiting behind one that executes.
     crowded: VecDeque<LaneIx>,
     flights: FxHashMap<FlushId, Flight<T>>,
@@ -104,7 +114,9 @@ impl<T> Combiner<T> {
             policy,
             lanes: Lanes::new(),
             queue: Queue::new(),
-            ring: VecDeque::new(),
+            ring: Ring::default(),
+            modes: MergeModes::default(),
+            merging: Merging::default(),
             crowded: VecDeque::new(),
             flights: FxHashMap::default(),
             apart_flights: 0,
@@ -135,13 +147,15 @@ impl<T> Combiner<T> {
             self.finish(id, |_| Verdict::Unknown);
         }
         self.queue.shrink();
+        if self.queue.len() == 0 {
+            self.merging.whole.end_flush();
+        }
         if now_ms >= self.next_sweep_ms {
             self.next_sweep_ms = now_ms + LANE_REST_MS;
             self.lanes.sweep();
-            for ring in [&mut self.ring, &mut self.crowded] {
-                if ring.is_empty() {
-                    *ring = VecDeque::new();
-                }
+            self.ring.shrink();
+            if self.crowded.is_empty() {
+                self.crowded = VecDeque::new();
             }
         }
         given_up.len()
@@ -202,6 +216,8 @@ impl<T> Combiner<T> {
                 flushed_orders: lane.flushed_orders,
                 flushes: lane.flushes,
                 left: lane.left,
+                mode: lane.mode,
+                alone: lane.alone.count,
             })
             .collect()
     }
@@ -294,7 +310,7 @@ impl<T> Combiner<T> {
     fn launch(&mut self, draft: Draft<T>) {
         let id = self.next_flush;
         self.next_flush.0 += 1;
-        let Draft { mode, operations, members, lanes } = draft;
+        let Draft { mode, operations, members, lanes, merging } = draft;
         let mut before = Vec::new();
         let mut distinct = Vec::with_capacity(lanes.len());
         for ix in lanes {
@@ -310,6 +326,9 @@ impl<T> Combiner<T> {
             }
             lane.flights.push(id);
             distinct.push(ix);
+        }
+        if !merging.merges() {
+            self.count_alone(merging, &distinct);
         }
         let newest_orders = members.len().div_ceil(distinct.len());
         for &ix in &distinct {

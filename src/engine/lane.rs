@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
+use super::merging::Estimate;
 use super::plan::FlushId;
 use super::queue::Slot;
-use crate::domain::Sku;
+use crate::domain::{MergeMode, Sku};
 use crate::limits::LANE_FLIGHTS_MAX;
 
 /// Names a lane while it exists.
@@ -16,6 +17,8 @@ pub(super) struct LaneIx(usize);
 #[derive(Debug)]
 pub(super) struct Lane {
     pub sku: Sku,
+    /// Whether its operations may share a flush.
+    pub mode: MergeMode,
     /// In order of arrival.
     pub queue: VecDeque<Slot>,
     /// Units that the waiting operations take.
@@ -36,6 +39,8 @@ pub(super) struct Lane {
     pub on_terms: bool,
     pub flushed_orders: u64,
     pub flushes: u64,
+    /// What had to go alone.
+    pub alone: Estimate,
     /// True when it was idle at the last sweep and nothing came since.
     pub rested: bool,
 }
@@ -54,7 +59,8 @@ impl Lane {
 
     /// True when a full flush waits behind one that keeps the lane closed, and there is room in the air.
     pub(super) fn is_crowded(&self, orders_max: usize) -> bool {
-        self.closed_by.is_some()
+        self.mode.merges()
+            && self.closed_by.is_some()
             && self.flights.len() < LANE_FLIGHTS_MAX
             && self.queue.len() >= orders_max
     }
@@ -85,13 +91,15 @@ impl Lanes {
         self.by_sku.get(sku).copied()
     }
 
-    pub(super) fn find_or_create(&mut self, sku: &Sku) -> LaneIx {
+    /// `mode` is asked for when there is no lane yet.
+    pub(super) fn find_or_create(&mut self, sku: &Sku, mode: impl FnOnce() -> MergeMode) -> LaneIx {
         if let Some(ix) = self.find(sku) {
             self.get_mut(ix).rested = false;
             return ix;
         }
         let lane = Lane {
             sku: sku.clone(),
+            mode: mode(),
             queue: VecDeque::new(),
             wanted: 0,
             flights: Vec::new(),
@@ -103,6 +111,7 @@ impl Lanes {
             on_terms: false,
             flushed_orders: 0,
             flushes: 0,
+            alone: Estimate::default(),
             rested: false,
         };
         let ix = if let Some(ix) = self.free.pop() {
@@ -143,6 +152,10 @@ impl Lanes {
         if self.by_sku.is_empty() {
             *self = Self::new();
         }
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
+        self.lanes.iter_mut().flatten()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (LaneIx, &Lane)> {

@@ -2,16 +2,16 @@
 //!
 //! Ready lanes stand in a ring and give in turn. An operation of several lanes goes only when it is
 //! at the head of all of them and all are open, so that in every lane the order of arrival holds; the
-//! last of its lanes to get there takes it along for the others.
-
-use std::collections::VecDeque;
+//! last of its lanes to get there takes it along for the others. One that has a lane which is not merged goes
+//! alone; plans of one and of several take turns.
 
 use rustc_hash::FxHashSet;
 
-use super::lane::{Lane, LaneIx, Lanes};
+use super::lane::{LaneIx, Lanes};
 use super::plan::Mode;
 use super::queue::{Member, Queue, Waiting};
-use crate::domain::Operation;
+use super::ring::Ring;
+use crate::domain::{MergeMode, Operation};
 use crate::limits::{
     ATTEMPTS_BEFORE_ALONE, ATTEMPTS_BEFORE_APART, FLUSH_ROWS_MAX, LANE_TURN_ORDERS_MAX,
 };
@@ -30,6 +30,22 @@ enum Company {
     Alone,
 }
 
+impl Company {
+    fn is_apart(self) -> bool {
+        match self {
+            Self::Merged | Self::Deciding => false,
+            Self::Apart | Self::Alone => true,
+        }
+    }
+
+    fn mode(self) -> Mode {
+        match self {
+            Self::Merged => Mode::Merged,
+            Self::Deciding | Self::Apart | Self::Alone => Mode::Deciding,
+        }
+    }
+}
+
 /// The operations of the next plan.
 #[derive(Debug)]
 pub(super) struct Draft<T> {
@@ -37,43 +53,31 @@ pub(super) struct Draft<T> {
     pub operations: Vec<Operation>,
     pub members: Vec<Member<T>>,
     pub lanes: Vec<LaneIx>,
+    /// Why its only operation had to go alone; [`MergeMode::On`] when it had not.
+    pub merging: MergeMode,
 }
 
 /// Takes the next plan's operations out of the lanes, `None` when no open lane has any.
 ///
 /// With `apart_allowed` false, operations that have to be flushed apart are left waiting.
 pub(super) fn draft<T>(
-    ring: &mut VecDeque<LaneIx>,
+    ring: &mut Ring,
     lanes: &mut Lanes,
     queue: &mut Queue<T>,
     orders_max: usize,
     apart_allowed: bool,
 ) -> Option<Draft<T>> {
-    let mut drafting = Drafting::new(lanes, queue, orders_max);
-    // Lanes in a row that gave nothing: when all have, the plan is as full as it gets.
-    let mut idle_turns = 0;
-    while idle_turns < ring.len() && !drafting.full() {
-        let Some(ix) = ring.pop_front() else { break };
-        if !drafting.lanes.get(ix).open() {
-            drafting.lanes.get_mut(ix).in_ring = false;
-            continue;
-        }
-        let turn = drafting.take_turn(ix, apart_allowed);
-        idle_turns = if turn.taken == 0 { idle_turns + 1 } else { 0 };
-        if turn.more {
-            ring.push_back(ix);
-        } else {
-            drafting.lanes.get_mut(ix).in_ring = false;
-        }
-        for other in std::mem::take(&mut drafting.reopened) {
-            let lane = drafting.lanes.get_mut(other);
-            if lane.ready() && !lane.in_ring {
-                lane.in_ring = true;
-                ring.push_back(other);
-            }
+    // Each may move lanes to the other.
+    for turn in 0..3 {
+        let alone = ring.alone_next ^ (turn == 1);
+        let drafting = Drafting::new(lanes, queue, orders_max, apart_allowed);
+        let draft = if alone { drafting.alone(ring) } else { drafting.shared(ring) };
+        if draft.is_some() {
+            ring.alone_next = !alone;
+            return draft;
         }
     }
-    drafting.finish()
+    None
 }
 
 /// Takes a flush of orders from a lane whose flushes before it are not executed yet, if it is at least
@@ -89,11 +93,11 @@ pub(super) fn draft_ahead<'p, T: 'p>(
     // By their hashes alone, since the ids are long gone from the caches: two ids of one hash cost a
     // flush that is less full.
     let known: FxHashSet<u64> = before.map(|member| member.id_hash).collect();
-    let mut drafting = Drafting::new(lanes, queue, orders_max);
+    let mut drafting = Drafting::new(lanes, queue, orders_max, false);
     let may_go = |waiting: &Waiting<T>| {
         let lanes = waiting.member.lanes.as_slice();
         lanes.len() == 1
-            && drafting.company_of(waiting.member.attempts, lanes) == Company::Merged
+            && drafting.company_of(waiting) == Company::Merged
             && !known.contains(&waiting.member.id_hash)
     };
     let heads = drafting.lanes.get(ix).queue.iter().take(orders_max);
@@ -111,6 +115,7 @@ struct Drafting<'a, T> {
     lanes: &'a mut Lanes,
     queue: &'a mut Queue<T>,
     orders_max: usize,
+    apart_allowed: bool,
     company: Option<Company>,
     rows: usize,
     draft: Draft<T>,
@@ -120,19 +125,93 @@ struct Drafting<'a, T> {
 
 struct Turn {
     taken: usize,
-    /// False when the lane is empty or its head waits for another lane.
-    more: bool,
+    end: TurnEnd,
+}
+
+enum TurnEnd {
+    /// The lane is empty or its head waits for another lane.
+    Leaves,
+    /// It has more for this plan's neighbours.
+    Stays,
+    /// Its head goes alone.
+    GoesAlone,
 }
 
 impl<'a, T> Drafting<'a, T> {
-    fn new(lanes: &'a mut Lanes, queue: &'a mut Queue<T>, orders_max: usize) -> Self {
+    fn new(
+        lanes: &'a mut Lanes,
+        queue: &'a mut Queue<T>,
+        orders_max: usize,
+        apart_allowed: bool,
+    ) -> Self {
         let draft = Draft {
             mode: Mode::Merged,
             operations: Vec::new(),
             members: Vec::new(),
             lanes: Vec::new(),
+            merging: MergeMode::On,
         };
-        Self { lanes, queue, orders_max, company: None, rows: 0, draft, reopened: Vec::new() }
+        let (company, rows, reopened) = (None, 0, Vec::new());
+        Self { lanes, queue, orders_max, apart_allowed, company, rows, draft, reopened }
+    }
+
+    /// As many as go together.
+    fn shared(mut self, ring: &mut Ring) -> Option<Draft<T>> {
+        // Lanes in a row that stay and gave nothing: when all have, the plan is as full as it gets.
+        let mut idle_turns = 0;
+        while idle_turns < ring.shared.len() && !self.full() {
+            let Some(ix) = ring.shared.pop_front() else { break };
+            if !self.lanes.get(ix).open() {
+                self.lanes.get_mut(ix).in_ring = false;
+                continue;
+            }
+            let turn = self.take_turn(ix);
+            if turn.taken > 0 {
+                idle_turns = 0;
+            }
+            match turn.end {
+                TurnEnd::Leaves => self.lanes.get_mut(ix).in_ring = false,
+                TurnEnd::Stays => {
+                    idle_turns += usize::from(turn.taken == 0);
+                    ring.shared.push_back(ix);
+                }
+                TurnEnd::GoesAlone => ring.alone.push_back(ix),
+            }
+            self.reopen(ring);
+        }
+        self.finish()
+    }
+
+    /// One whose lanes are not all merged.
+    fn alone(mut self, ring: &mut Ring) -> Option<Draft<T>> {
+        for _ in 0..ring.alone.len() {
+            let ix = ring.alone.pop_front()?;
+            let head = if self.lanes.get(ix).open() { self.head(ix) } else { None };
+            let Some((waiting, merging)) = head else {
+                self.lanes.get_mut(ix).in_ring = false;
+                continue;
+            };
+            if merging.merges() {
+                ring.shared.push_back(ix);
+                continue;
+            }
+            let company = self.company_of(waiting);
+            if company.is_apart() && !self.apart_allowed {
+                ring.alone.push_back(ix);
+                continue;
+            }
+            self.draft.mode = company.mode();
+            self.draft.merging = merging;
+            self.take_head(ix);
+            if self.lanes.get(ix).queue.is_empty() {
+                self.lanes.get_mut(ix).in_ring = false;
+            } else {
+                ring.alone.push_back(ix);
+            }
+            self.reopen(ring);
+            break;
+        }
+        self.finish()
     }
 
     fn finish(self) -> Option<Draft<T>> {
@@ -151,26 +230,35 @@ impl<'a, T> Drafting<'a, T> {
         }
     }
 
-    fn take_turn(&mut self, ix: LaneIx, apart_allowed: bool) -> Turn {
+    /// The head of an open lane and the merge mode that it goes by, `None` when there is none or when it waits
+    /// for another lane.
+    fn head(&self, ix: LaneIx) -> Option<(&Waiting<T>, MergeMode)> {
+        let &slot = self.lanes.get(ix).queue.front()?;
+        let waiting = self.queue.get(slot).expect("what stands in an open lane waits");
+        let mut merging = MergeMode::On;
+        for &other in waiting.member.lanes.as_slice() {
+            let lane = self.lanes.get(other);
+            if !lane.open() || lane.queue.front().is_none_or(|head| head.arrival != slot.arrival) {
+                return None;
+            }
+            merging = merging.max(lane.mode);
+        }
+        Some((waiting, merging))
+    }
+
+    fn take_turn(&mut self, ix: LaneIx) -> Turn {
         let mut taken = 0;
         loop {
-            let lane = self.lanes.get(ix);
-            let Some(&slot) = lane.queue.front() else {
-                return Turn { taken, more: false };
+            let Some((waiting, merging)) = self.head(ix) else {
+                return Turn { taken, end: TurnEnd::Leaves };
             };
-            let waiting = self.queue.get(slot).expect("what stands in an open lane waits");
-            let lanes = waiting.member.lanes.as_slice();
-            let at_all_heads = lanes.iter().all(|&other| {
-                let lane = self.lanes.get(other);
-                lane.open() && lane.queue.front().is_some_and(|head| head.arrival == slot.arrival)
-            });
-            if !at_all_heads {
-                return Turn { taken, more: false };
+            if !merging.merges() {
+                return Turn { taken, end: TurnEnd::GoesAlone };
             }
-            let company = self.company_of(waiting.member.attempts, lanes);
+            let company = self.company_of(waiting);
             let rows = waiting.operation.rows();
             let fits = match self.company {
-                None => apart_allowed || matches!(company, Company::Merged | Company::Deciding),
+                None => self.apart_allowed || !company.is_apart(),
                 Some(Company::Alone) => false,
                 Some(current) => {
                     company == current
@@ -180,29 +268,46 @@ impl<'a, T> Drafting<'a, T> {
                 }
             };
             if !fits {
-                return Turn { taken, more: true };
+                return Turn { taken, end: TurnEnd::Stays };
             }
             self.company = Some(company);
-            self.draft.mode = match company {
-                Company::Merged => Mode::Merged,
-                Company::Deciding | Company::Apart | Company::Alone => Mode::Deciding,
-            };
+            self.draft.mode = company.mode();
             self.rows += rows;
             self.take_head(ix);
             taken += 1;
         }
     }
 
-    fn company_of(&self, attempts: u32, lanes: &[LaneIx]) -> Company {
-        let low = |lane: &Lane| lane.on_terms || lane.left.is_some_and(|left| left < lane.wanted);
+    fn company_of(&self, waiting: &Waiting<T>) -> Company {
+        let Member { attempts, ref lanes, .. } = waiting.member;
+        // Where nothing is merged, what waits behind takes nothing from the same flush.
+        let low = |(index, &ix): (usize, &LaneIx)| {
+            let lane = self.lanes.get(ix);
+            let wanted = || match lane.mode {
+                MergeMode::On => lane.wanted,
+                MergeMode::Off | MergeMode::DryRun => -waiting.operation.change(index).delta,
+            };
+            lane.on_terms || lane.left.is_some_and(|left| left < wanted())
+        };
         if attempts >= ATTEMPTS_BEFORE_ALONE {
             Company::Alone
         } else if attempts >= ATTEMPTS_BEFORE_APART {
             Company::Apart
-        } else if attempts > 0 || lanes.iter().any(|&ix| low(self.lanes.get(ix))) {
+        } else if attempts > 0 || lanes.as_slice().iter().enumerate().any(low) {
             Company::Deciding
         } else {
             Company::Merged
+        }
+    }
+
+    /// Puts back in a ring the lanes that have another head now.
+    fn reopen(&mut self, ring: &mut Ring) {
+        for other in std::mem::take(&mut self.reopened) {
+            let lane = self.lanes.get_mut(other);
+            if lane.ready() && !lane.in_ring {
+                lane.in_ring = true;
+                ring.push(other, lane.mode.merges());
+            }
         }
     }
 

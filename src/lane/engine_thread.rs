@@ -155,6 +155,14 @@ impl Engine {
                     // Whoever asked may have gone.
                     let _heard = answer.send(lanes);
                 }
+                Message::SetMergeModes(modes) => {
+                    self.tally.merge_modes(&modes);
+                    self.combiner.set_merge_modes(modes);
+                }
+                Message::CountMerging { answer } => {
+                    // Whoever asked may have gone.
+                    let _heard = answer.send(self.combiner.merge_counts());
+                }
                 Message::Drain => {
                     info!(waiting = self.combiner.depth(), "draining");
                     self.draining = true;
@@ -205,6 +213,7 @@ impl Engine {
         metrics.process_depth(self.shared.admitted.load(Ordering::Acquire));
         metrics.lanes_active(self.combiner.lanes());
         metrics.connections(self.crew.open());
+        self.tally.unmerged(self.combiner.merge_total());
     }
 
     fn act(&mut self) {
@@ -266,6 +275,8 @@ fn report_of(lane: LaneState) -> LaneReport {
             lane.flushed_orders as f64 / lane.flushes as f64
         },
         last_available: lane.left,
+        mode: lane.mode,
+        would_be_per_flush: lane.alone.would_be_per_flush(),
     }
 }
 

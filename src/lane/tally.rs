@@ -5,9 +5,13 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 
 use super::crew::Done;
-use crate::domain::{LimitKind, NotExecuted, Refusal, Verdict};
-use crate::engine::{CommitOutcome, Execution, Failure, FlushId, Mode, Plan};
-use crate::telemetry::metrics::{FlushMode, FlushOutcome, Metrics, ResolutionOutcome, VerdictKind};
+use crate::domain::{LimitKind, MergeMode, NotExecuted, Refusal, Verdict};
+use crate::engine::{
+    CommitOutcome, Execution, Failure, FlushId, MergeCount, MergeModes, Mode, Plan,
+};
+use crate::telemetry::metrics::{
+    FlushMode, FlushOutcome, MergeKind, Metrics, ResolutionOutcome, VerdictKind,
+};
 
 /// Flushes in the air, as the metrics see them.
 #[derive(Debug)]
@@ -123,6 +127,25 @@ impl Tally {
         );
     }
 
+    pub(super) fn merge_modes(&self, modes: &MergeModes) {
+        let mut skus = [0; MergeKind::ALL.len()];
+        for &mode in modes.own.values() {
+            skus[MergeKind::from(mode) as usize] += 1;
+        }
+        self.metrics.merge_mode(modes.whole.into());
+        for (&kind, skus) in MergeKind::ALL.iter().zip(skus) {
+            self.metrics.merge_mode_skus(kind, skus);
+        }
+    }
+
+    /// From the start of the process on.
+    pub(super) fn unmerged(&self, total: MergeCount) {
+        let MergeCount { off, dry_run, would_be_flushes } = total;
+        self.metrics.unmerged_orders(MergeKind::Off, off);
+        self.metrics.unmerged_orders(MergeKind::DryRun, dry_run);
+        self.metrics.would_be_flushes(would_be_flushes);
+    }
+
     pub(super) fn answered<T>(&self, answers: &[(T, Verdict)]) {
         let mut counts = [0_u64; VerdictKind::ALL.len()];
         for (_, verdict) in answers {
@@ -145,6 +168,16 @@ fn outcome_of(failure: Failure) -> FlushOutcome {
         Failure::Lost => FlushOutcome::Lost,
         Failure::NotWritable => FlushOutcome::NotWritable,
         Failure::Statement => FlushOutcome::Statement,
+    }
+}
+
+impl From<MergeMode> for MergeKind {
+    fn from(mode: MergeMode) -> Self {
+        match mode {
+            MergeMode::On => Self::On,
+            MergeMode::Off => Self::Off,
+            MergeMode::DryRun => Self::DryRun,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use prometheus_client::registry::{Registry, Unit};
 use self::label::AnswerStatus;
 pub use self::label::{
     CacheEntry, CacheFailure, CacheRead, DriftClass, FlushMode, FlushOutcome, ListenerName,
-    ResolutionOutcome, VerdictKind,
+    MergeKind, ResolutionOutcome, VerdictKind,
 };
 use self::reconcile::Reconciliation;
 
@@ -42,6 +42,10 @@ struct Inner {
     execute_seconds: Histogram,
     commit_seconds: Histogram,
     resolutions: Vec<Counter>,
+    merge_mode: Vec<Gauge>,
+    merge_mode_skus: Vec<Gauge>,
+    unmerged_orders: Vec<Counter>,
+    would_be_flushes: Counter,
     holds_expired: Counter,
     holds_overdue: Gauge,
     database_connections: Gauge,
@@ -85,6 +89,18 @@ impl Metrics {
             "HTTP connections open, by listener",
             http_connections.clone(),
         );
+        let merge_mode: Family<Labels, Gauge> = Family::default();
+        let help = "1 for the merge mode of all SKUs that have none of their own";
+        registry.register("merge_mode", help, merge_mode.clone());
+        let merge_mode_skus: Family<Labels, Gauge> = Family::default();
+        let help = "SKUs with a merge mode of their own, by mode";
+        registry.register("merge_mode_skus", help, merge_mode_skus.clone());
+        let unmerged_orders: Family<Labels, Counter> = Family::default();
+        let help = "Transactions of one order because of a merge mode, by mode";
+        registry.register("unmerged_orders", help, unmerged_orders.clone());
+        let would_be_flushes = Counter::default();
+        let help = "Transactions that merging would have made of those in mode dry-run";
+        registry.register("would_be_flushes", help, would_be_flushes.clone());
         let holds_expired = Counter::default();
         registry.register(
             "holds_expired",
@@ -131,7 +147,21 @@ impl Metrics {
         let each = |family: &Family<Labels, Counter>, label, names: &mut dyn Iterator<Item = _>| {
             names.map(|name| family.get_or_create_owned(&vec![(label, name)])).collect()
         };
+        let by_mode = |family: &Family<Labels, Gauge>| {
+            let of = |kind: &MergeKind| family.get_or_create_owned(&vec![("mode", kind.name())]);
+            MergeKind::ALL.iter().map(of).collect::<Vec<Gauge>>()
+        };
+        let merge_mode = by_mode(&merge_mode);
+        merge_mode[MergeKind::On as usize].set(1);
         Self(Arc::new(Inner {
+            merge_mode,
+            merge_mode_skus: by_mode(&merge_mode_skus),
+            unmerged_orders: each(
+                &unmerged_orders,
+                "mode",
+                &mut MergeKind::ALL.iter().map(|kind| kind.name()),
+            ),
+            would_be_flushes,
             verdicts: each(
                 &verdicts,
                 "verdict",
@@ -260,6 +290,28 @@ impl Metrics {
         self.0.resolutions[outcome as usize].inc();
     }
 
+    /// The merge mode of all SKUs that have none of their own.
+    pub fn merge_mode(&self, mode: MergeKind) {
+        for (&kind, gauge) in MergeKind::ALL.iter().zip(&self.0.merge_mode) {
+            gauge.set(i64::from(kind == mode));
+        }
+    }
+
+    /// This many SKUs have this merge mode as their own.
+    pub fn merge_mode_skus(&self, mode: MergeKind, skus: usize) {
+        self.0.merge_mode_skus[mode as usize].set(saturate(skus));
+    }
+
+    /// This many transactions so far had one order because of this merge mode.
+    pub fn unmerged_orders(&self, mode: MergeKind, total: u64) {
+        raise(&self.0.unmerged_orders[mode as usize], total);
+    }
+
+    /// This many transactions so far merging would have made of those in mode `dry-run`.
+    pub fn would_be_flushes(&self, total: u64) {
+        raise(&self.0.would_be_flushes, total);
+    }
+
     /// This many holds were released because their time was over.
     pub fn holds_expired(&self, holds: u64) {
         self.0.holds_expired.inc_by(holds);
@@ -362,6 +414,11 @@ impl fmt::Debug for Metrics {
     }
 }
 
+/// Brings a counter with one writer to what that has counted.
+fn raise(counter: &Counter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
+}
+
 fn saturate(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -394,6 +451,10 @@ mod tests {
         metrics.http_answer(409);
         metrics.http_answer(500);
         metrics.resolution(ResolutionOutcome::GaveUp);
+        metrics.merge_mode(MergeKind::DryRun);
+        metrics.merge_mode_skus(MergeKind::Off, 3);
+        metrics.unmerged_orders(MergeKind::DryRun, 5);
+        metrics.unmerged_orders(MergeKind::DryRun, 8);
         metrics.http_connection_opened(ListenerName::Admin);
         for expected in [
             "hotrow_verdicts_total{verdict=\"replayed\"} 7",
@@ -402,6 +463,10 @@ mod tests {
             "hotrow_http_answers_total{status=\"other\"} 1",
             "hotrow_commit_resolutions_total{outcome=\"gave_up\"} 1",
             "hotrow_http_connections{listener=\"admin\"} 1",
+            "hotrow_merge_mode{mode=\"dry-run\"} 1",
+            "hotrow_merge_mode{mode=\"on\"} 0",
+            "hotrow_merge_mode_skus{mode=\"off\"} 3",
+            "hotrow_unmerged_orders_total{mode=\"dry-run\"} 8",
         ] {
             assert_eq!(line(&metrics, expected), expected);
         }

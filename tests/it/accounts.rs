@@ -12,11 +12,11 @@ use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection};
 use crate::support::audit::audit;
 use crate::support::client::{Client, lines};
 use crate::support::database::{self, Database};
-use crate::support::process::{self, Hotrow, command};
+use crate::support::process::{Hotrow, command};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::shop::{Shop, sell, until};
 
-const ACCOUNTS: [&str; 5] = ["migrator", "engine", "archiver", "reconciler", "reader"];
+const ACCOUNTS: [&str; 6] = ["migrator", "engine", "archiver", "operator", "reconciler", "reader"];
 
 /// ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR
 const DENIED: [u16; 3] = [1044, 1142, 1227];
@@ -89,7 +89,7 @@ impl Premises {
     }
 
     async fn command(&self, name: &'static str, account: &str) -> Output {
-        command(name, &self.url(account)).await
+        command(name, &self.url(account), &[]).await
     }
 
     /// Every one of these has to be refused to the account, for want of the right.
@@ -145,7 +145,7 @@ async fn no_account_has_a_password_of_the_script(flavor: Flavor) {
     }
     run(&mut admin, filled).await.unwrap();
     let name = database.name();
-    let expected = ["archiver", "engine", "migrator", "reader", "reconciler"]
+    let expected = ["archiver", "engine", "migrator", "operator", "reader", "reconciler"]
         .map(|it| format!("{name}_{it}@%"));
     assert_eq!(database.lines(&made).await, expected);
     // With a password and over TLS only, as far as the server has any.
@@ -237,6 +237,18 @@ impl Engine {
         assert_eq!(ready.status, 200, "{ready:?}");
     }
 
+    async fn merging_is_switched(&self) {
+        for more in [&["dry-run"][..], &["off", "--sku", "a"], &["default", "--sku", "a"], &[]] {
+            let switched = command("merge-mode", &self.premises.url("operator"), more).await;
+            assert!(switched.status.success(), "{}", said(&switched));
+        }
+        until("the engine has written its counts", async || {
+            let counts = "SELECT mode FROM merge_count WHERE sku = '*'";
+            self.shop.database.lines(counts).await == ["dry-run"]
+        })
+        .await;
+    }
+
     /// The network goes before a commit: the session that is left behind has to be ended by the engine, as it
     /// has locked the row.
     async fn an_outage(&self) {
@@ -286,6 +298,7 @@ async fn the_engine_needs_no_more(flavor: Flavor) {
     let engine = Engine::start(flavor).await;
     engine.every_call().await;
     engine.an_outage().await;
+    engine.merging_is_switched().await;
     audit(&engine.shop.database).await;
     engine.a_scheduled_run().await;
     // What was sold is old by now.
@@ -328,8 +341,13 @@ async fn the_engine_needs_no_more(flavor: Flavor) {
         "UPDATE view_source SET source = ''",
         "INSERT INTO _sqlx_migrations SELECT * FROM _sqlx_migrations",
         "SELECT * FROM desk_growth",
+        "UPDATE merge_mode SET mode = 'off'",
     ];
     premises.denied("engine", &own).await;
+    premises.denied("operator", &SCHEMA).await;
+    premises.denied("operator", &NEVER).await;
+    let own = ["SELECT * FROM stock", "DELETE FROM movement", "DELETE FROM merge_count"];
+    premises.denied("operator", &own).await;
     premises.denied("archiver", &SCHEMA).await;
     premises.denied("archiver", &NEVER).await;
     let own = [
@@ -402,15 +420,14 @@ async fn the_reconciler_finds_and_mends(flavor: Flavor) {
     let by_hand = "UPDATE stock SET available = available - 3";
     run(&mut premises.admin, by_hand.to_owned()).await.unwrap();
     let url = premises.url("reconciler");
-    let found = command("reconcile", &url).await;
+    let found = command("reconcile", &url, &[]).await;
     assert_eq!(found.status.code(), Some(1), "{}", said(&found));
     let drift = "SELECT CONCAT_WS(' ', run, class, amount) FROM desk_drift WHERE mended_at IS NULL";
     assert_eq!(premises.database.lines(drift).await, ["1 changed_outside -3"]);
-    let mended =
-        process::run(&["reconcile", "--database-url", &url, "--apply", "1", "--yes"]).await;
+    let mended = command("reconcile", &url, &["--apply", "1", "--yes"]).await;
     assert_eq!(mended.status.code(), Some(0), "{}", said(&mended));
     assert!(premises.database.lines(drift).await.is_empty());
-    let again = command("reconcile", &url).await;
+    let again = command("reconcile", &url, &[]).await;
     assert_eq!(again.status.code(), Some(0), "{}", said(&again));
 }
 

@@ -29,6 +29,7 @@ mod crashes;
 mod holds;
 mod hostile;
 mod limits;
+mod merging;
 mod once;
 mod openapi;
 mod reconcile;

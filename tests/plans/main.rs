@@ -30,6 +30,7 @@ mod explain;
 mod golden;
 mod holds;
 mod locks;
+mod merge_modes;
 mod merging;
 mod reconcile;
 mod resolving;

@@ -13,11 +13,13 @@ use crate::support::alone::Alone;
 use crate::support::make::{cancel, deciding, held_for, merged, take};
 use crate::support::scene::{Scene, land};
 
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 18] = [
     "archive_state",
     "change_gate",
     "hold_deadline",
     "instance",
+    "merge_count",
+    "merge_mode",
     "movement",
     "movement_archive",
     "movement_carried",

@@ -84,6 +84,7 @@ kinds! {
     StockChangedByHand,
     HeldChangedByHand,
     TermsChangedByHand,
+    MergeModeChanged,
     // What came of them.
     RowWait,
     LedgerRowWait,
@@ -101,6 +102,12 @@ kinds! {
     SameIdInOneFlush,
     TwoFlushesOfALane,
     MergedSeveralLanes,
+    AloneByMode,
+    SeveralLanesAloneByMode,
+    DryRunWouldHaveMerged,
+    UnmergedUnderFlush,
+    ResolvedMergedAfterUnmerged,
+    FinishedMergedAfterUnmerged,
 }
 
 #[derive(Clone, Debug, Default)]

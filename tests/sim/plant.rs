@@ -33,6 +33,8 @@ pub(crate) enum Plant {
     NoTerms,
     /// The merged update gives back held units that are not there.
     NoHeldGuard,
+    /// An engine is not told that SKUs are not to be merged any more.
+    ModesNotTold,
     /// The ledger has no key for settlements.
     NoSettleKey,
 }

@@ -96,6 +96,11 @@ fn giving_back_held_units_that_are_not_there_is_caught() {
 }
 
 #[test]
+fn merging_what_is_not_to_be_merged_is_caught() {
+    caught(Plant::ModesNotTold, Rule::MergeMode);
+}
+
+#[test]
 fn settling_without_the_ledger_key_is_caught() {
     caught(Plant::NoSettleKey, Rule::ExecutedTwice);
 }

@@ -40,6 +40,8 @@ pub(crate) enum Rule {
     WrongUnknown,
     /// Two operations of a lane were decided against their order of arrival.
     Order,
+    /// A plan of a SKU that is not to be merged has more than one operation, or was not counted.
+    MergeMode,
     /// A caller was answered twice.
     OneAnswer,
     /// Something never came to its end.

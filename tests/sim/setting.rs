@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use hotrow::domain::{PurchaseLimit, SaleWindow, Sku, Terms, Timestamp};
-use hotrow::engine::Policy;
+use hotrow::domain::{MergeMode, PurchaseLimit, SaleWindow, Sku, Terms, Timestamp};
+use hotrow::engine::{MergeModes, Policy};
 use hotrow::limits::AVAILABLE_MAX;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -31,6 +31,7 @@ pub(crate) struct Incidents {
     pub(crate) engine_restarts: u32,
     pub(crate) read_only: u32,
     pub(crate) by_hand: u32,
+    pub(crate) merge_modes: u32,
 }
 
 /// How a SKU is opened.
@@ -154,6 +155,7 @@ impl Setting {
                 engine_restarts: few(rng),
                 read_only: few(rng),
                 by_hand: few(rng) * 3,
+                merge_modes: few(rng) * 4,
             },
             peace_at_ms,
         }
@@ -176,6 +178,16 @@ pub(crate) fn some_terms(rng: &mut StdRng, until_ms: u64) -> Terms {
     let mut edge = |odds| rng.random_bool(odds).then(|| clock_at(rng.random_range(0..until_ms)));
     let (starts_at, ends_at) = (edge(0.3), edge(0.3));
     Terms { purchase_limit, window: SaleWindow::as_stored(starts_at, ends_at) }
+}
+
+/// Mostly a mode for the whole server, and some SKUs with modes of their own.
+pub(crate) fn some_modes(rng: &mut StdRng, skus: &[Sku]) -> MergeModes {
+    let whole = *pick(rng, &[MergeMode::On, MergeMode::On, MergeMode::Off, MergeMode::DryRun]);
+    let own = skus.iter().filter_map(|sku| {
+        let mode = *pick(rng, &MergeMode::ALL);
+        rng.random_bool(0.3).then(|| (sku.clone(), mode))
+    });
+    MergeModes { whole, own: own.collect() }
 }
 
 pub(crate) fn pick<'a, T>(rng: &mut StdRng, from: &'a [T]) -> &'a T {

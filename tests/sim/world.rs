@@ -6,6 +6,7 @@ mod counting;
 mod database;
 mod engines;
 mod faults;
+mod modes;
 mod settling;
 
 use std::cmp::Reverse;
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 use hotrow::domain::{Line, Operation, Sku, Timestamp, Verdict};
-use hotrow::engine::{Combiner, CommitOutcome, Execution, Failure, FlushId, Plan};
+use hotrow::engine::{Combiner, CommitOutcome, Execution, Failure, FlushId, MergeModes, Plan};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -70,6 +71,10 @@ struct Incarnation {
     draining: bool,
     pump_due: bool,
     waiting: BTreeMap<Sku, usize>,
+    /// As it was told.
+    modes: MergeModes,
+    /// Flushes that these left with one operation.
+    alone: u64,
 }
 
 /// A flush as its driver knows it.
@@ -121,6 +126,8 @@ enum Event {
     Vanish { session: SessionId },
     LockByHand,
     EndByHand { session: SessionId },
+    ChangeModes,
+    LearnModes { incarnation: usize },
     ServerCrash,
     ServerUp,
     ReadOnly { on: bool },
@@ -183,6 +190,8 @@ pub(crate) struct World {
     incarnations: Vec<Incarnation>,
     /// The running incarnation of each engine, `None` while it is down.
     engines: Vec<Option<usize>>,
+    /// The merge modes in the database.
+    modes: MergeModes,
     intents: Vec<Intent>,
     arrivals_left: u32,
     server_up: bool,
@@ -213,6 +222,7 @@ impl World {
             events: 0,
             incarnations: Vec::new(),
             engines: vec![None; setting.engines],
+            modes: MergeModes::default(),
             intents: Vec::new(),
             arrivals_left: setting.arrivals,
             server_up: true,
@@ -315,6 +325,8 @@ impl World {
             Event::Vanish { session } => self.vanish(session),
             Event::LockByHand => self.lock_by_hand(),
             Event::EndByHand { session } => self.end_by_hand(session),
+            Event::ChangeModes => self.change_modes(),
+            Event::LearnModes { incarnation } => self.learn_modes(incarnation),
             Event::ServerCrash => self.server_crash(),
             Event::ServerUp => self.server_up(),
             Event::ReadOnly { on } => self.read_only(on),

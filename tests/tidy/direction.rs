@@ -4,7 +4,7 @@ use crate::Finding;
 use crate::source::Source;
 
 /// Each may use those before it. `main` may use all.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 13] = [
     "limits",
     "telemetry",
     "domain",
@@ -12,6 +12,7 @@ const ORDER: [&str; 12] = [
     "store",
     "cache",
     "lane",
+    "merging",
     "sweep",
     "reconcile",
     "http",

@@ -16,11 +16,12 @@ impl<T> Combiner<T> {
             self.answers.push((ticket, Verdict::NotExecuted(reason)));
             return;
         }
+        let modes = &self.modes;
+        let mut lane_of = |sku| self.lanes.find_or_create(sku, || modes.of(sku));
         let lanes = if operation.width() == 1 {
-            LaneSet::One(self.lanes.find_or_create(operation.change(0).sku))
+            LaneSet::One(lane_of(operation.change(0).sku))
         } else {
-            let lanes = operation.changes().map(|change| self.lanes.find_or_create(change.sku));
-            LaneSet::Many(lanes.collect())
+            LaneSet::Many(operation.changes().map(|change| lane_of(change.sku)).collect())
         };
         let arrival = self.next_arrival;
         self.next_arrival.0 += 1;
@@ -71,7 +72,7 @@ impl<T> Combiner<T> {
         let lane = self.lanes.get_mut(ix);
         if !lane.in_ring && lane.ready() {
             lane.in_ring = true;
-            self.ring.push_back(ix);
+            self.ring.push(ix, lane.mode.merges());
         }
         self.crowd(ix);
     }
@@ -111,6 +112,10 @@ impl<T> Combiner<T> {
                     let verdict = Verdict::NotExecuted(NotExecuted::DatabaseUnavailable);
                     self.answers.push((waiting.member.ticket, verdict));
                 }
+            }
+            let lane = self.lanes.get_mut(ix);
+            if lane.queue.is_empty() {
+                lane.alone.end_flush();
             }
             self.ready(ix);
         }

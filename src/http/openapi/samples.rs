@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cache::Source;
-use crate::domain::{Available, Order, OrderStatus, Sku, Timestamp};
+use crate::domain::{Available, MergeMode, Order, OrderStatus, Sku, Timestamp};
 use crate::http::orders;
 use crate::http::problem::Problem;
 use crate::http::wire::{
@@ -117,6 +117,8 @@ pub(super) fn lane() -> Value {
         in_flight: 2,
         merged_per_flush: 512.5,
         last_available: Some(998),
+        mode: MergeMode::On,
+        would_be_per_flush: None,
     };
     written(&LaneAnswer::from(&report))
 }

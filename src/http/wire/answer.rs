@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::form::{
-    CacheState, Durability, FullQueue, Identifier, OrderState, Quantity, Source, Time,
+    CacheState, Durability, FullQueue, Identifier, MergeModeName, OrderState, Quantity, Source,
+    Time,
 };
 use crate::cache;
 use crate::domain::{
@@ -196,6 +197,13 @@ pub(in crate::http) struct LaneAnswer<'a> {
     merged_per_flush: f64,
     /// Stock after the newest flush that told it, in units.
     last_available: Option<i64>,
+    /// Whether what waits together is one transaction, see `hotrow merge-mode`.
+    #[schemars(with = "MergeModeName")]
+    mode: &'static str,
+    /// Mean orders of a flush, had the orders of a dry run been merged; only when there was one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "f64")]
+    would_be_per_flush: Option<f64>,
 }
 
 impl<'a> From<&'a LaneReport> for LaneAnswer<'a> {
@@ -206,6 +214,8 @@ impl<'a> From<&'a LaneReport> for LaneAnswer<'a> {
             in_flight: lane.in_flight,
             merged_per_flush: lane.merged_per_flush,
             last_available: lane.last_available,
+            mode: lane.mode.name(),
+            would_be_per_flush: lane.would_be_per_flush,
         }
     }
 }

@@ -108,6 +108,13 @@ forms! {
         "enum": ["power-loss", "process-crash", "weak"],
         "description": "What an acknowledged commit survives.",
     };
+    /// Whether orders are merged.
+    MergeModeName => {
+        "type": "string",
+        "enum": ["on", "off", "dry-run"],
+        "description": "`on`: what waits together is one transaction; `off`: an order a transaction; \
+                        `dry-run`: the same, counted as if merged.",
+    };
     /// Which queue is full.
     FullQueue => {
         "type": "string",

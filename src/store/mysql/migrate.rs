@@ -138,6 +138,12 @@ fn cause(error: sqlx::migrate::MigrateError) -> sqlx::Error {
     if let Execute(cause) = error { cause } else { sqlx::Error::Decode(error.into()) }
 }
 
+/// The number of the process whose flush this is.
+#[must_use]
+pub fn instance_of(flush: FlushId) -> u64 {
+    flush.0 >> FLUSHES_PER_INSTANCE_BITS
+}
+
 /// Registers this process and returns the first of its flush ids.
 ///
 /// # Errors

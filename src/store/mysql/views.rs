@@ -29,6 +29,7 @@ const VIEWS: &[View] = views![
     "desk_growth",
     "desk_hot_hour",
     "desk_hot_now",
+    "desk_merge_mode",
     "desk_merging",
     "desk_open_holds",
     "desk_order_history",

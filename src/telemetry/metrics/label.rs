@@ -122,6 +122,18 @@ label! {
 }
 
 label! {
+    /// The merge modes.
+    pub enum MergeKind {
+        /// What waits together is one transaction.
+        On = "on",
+        /// An order a transaction.
+        Off = "off",
+        /// The same, counted as if merged.
+        DryRun = "dry-run",
+    }
+}
+
+label! {
     /// What the cache had for a reader.
     pub enum CacheRead {
         /// An entry that was served.

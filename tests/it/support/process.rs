@@ -29,13 +29,13 @@ pub(crate) struct Hotrow {
 
 /// Brings the schema of the database to the newest.
 pub(crate) async fn migrate(database_url: String) {
-    let output = run(&["migrate", "--database-url", &database_url]).await;
+    let output = command("migrate", &database_url, &[]).await;
     assert!(output.status.success(), "migrate failed: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Runs a command that ends by itself on the database.
-pub(crate) async fn command(name: &str, database_url: &str) -> Output {
-    run(&[name, "--database-url", database_url]).await
+pub(crate) async fn command(name: &str, database_url: &str, more: &[&str]) -> Output {
+    run(&[&[name, "--database-url", database_url], more].concat()).await
 }
 
 /// Runs it with these arguments to its end.

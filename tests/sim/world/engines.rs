@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hotrow::domain::{Operation, Sku};
-use hotrow::engine::{Action, Combiner, CommitOutcome, Execution, Failure, FlushId, Mode, Plan};
+use hotrow::engine::{
+    Action, Combiner, CommitOutcome, Execution, Failure, FlushId, MergeModes, Mode, Plan,
+};
 
 use super::{Event, Flight, Incarnation, Stage, World};
 use crate::hits::Hit;
@@ -31,7 +33,10 @@ impl World {
             draining: false,
             pump_due: false,
             waiting: BTreeMap::new(),
+            modes: MergeModes::default(),
+            alone: 0,
         });
+        self.learn_modes(incarnation);
         self.engines[engine] = Some(incarnation);
         self.say(|_| format!("engine {engine} starts life {incarnation}"));
         self.soon(self.setting.tick_ms, Event::Tick { incarnation });
@@ -62,6 +67,7 @@ impl World {
         for action in actions {
             self.carry_out(incarnation, action)?;
         }
+        self.check_merge_count(incarnation)?;
         self.retire_if_drained(incarnation)
     }
 
@@ -73,6 +79,7 @@ impl World {
                 let flush = plan.id;
                 self.say(|_| format!("flush {}: goes on to its stock rows", name(flush)));
                 self.advance_flight(incarnation, flush, &[Stage::Prepared], Stage::Executing)?;
+                self.count_merged_before(incarnation, &plan, Hit::FinishedMergedAfterUnmerged);
                 self.over_network(Event::Finish { incarnation, flush });
             }
             Action::Commit(flush) => {
@@ -133,6 +140,7 @@ impl World {
             let detail = format!("flush {} was started out of turn", name(plan.id));
             return Err(Violation::new(Rule::Protocol, detail));
         }
+        self.check_merge_mode(incarnation, &plan)?;
         self.count_plan(incarnation, &plan);
         let ahead = stage == Stage::Preparing;
         if ahead {

@@ -13,8 +13,14 @@ use hotrow::limits::AVAILABLE_MAX;
 
 impl World {
     pub(super) fn plan_incidents(&mut self) {
-        let Incidents { server_crashes, engine_crashes, engine_restarts, read_only, by_hand } =
-            self.setting.incidents;
+        let Incidents {
+            server_crashes,
+            engine_crashes,
+            engine_restarts,
+            read_only,
+            by_hand,
+            merge_modes,
+        } = self.setting.incidents;
         for _ in 0..server_crashes {
             self.before_peace(Event::ServerCrash);
         }
@@ -29,6 +35,9 @@ impl World {
         }
         for _ in 0..by_hand {
             self.before_peace(Event::LockByHand);
+        }
+        for _ in 0..merge_modes {
+            self.before_peace(Event::ChangeModes);
         }
     }
 
