@@ -3,6 +3,7 @@
 //! Label sets are closed: no SKU, buyer or order id is ever a label, since an outsider could then
 //! grow the memory of whoever stores the series. Handles are resolved once, here.
 
+mod cache;
 mod label;
 mod reconcile;
 
@@ -18,6 +19,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::cache::Cache;
 use self::label::AnswerStatus;
 pub use self::label::{
     CacheEntry, CacheFailure, CacheRead, DriftClass, FlushMode, FlushOutcome, ListenerName,
@@ -55,12 +57,7 @@ struct Inner {
     change_readers: Gauge,
     changes_sent: Counter,
     reconciliation: Reconciliation,
-    cache_up: Gauge,
-    cache_hot_skus: Gauge,
-    cache_reads: Vec<Counter>,
-    cache_entries: Vec<Counter>,
-    cache_failures: Vec<Counter>,
-    cache_strays: Counter,
+    cache: Cache,
 }
 
 impl Metrics {
@@ -117,23 +114,6 @@ impl Metrics {
         let help = "Changes of the feed handed to readers, pages and streams together";
         registry.register("changes_sent", help, changes_sent.clone());
         let reconciliation = Reconciliation::register(&mut registry);
-        let cache_reads: Family<Labels, Counter> = Family::default();
-        let help = "Reads of a SKU's stock that asked the cache, by what it had";
-        registry.register("cache_reads", help, cache_reads.clone());
-        let cache_entries: Family<Labels, Counter> = Family::default();
-        let help = "Entries of the cache compared with MySQL and put right, by what they were";
-        registry.register("cache_entries", help, cache_entries.clone());
-        let cache_strays = Counter::default();
-        let help = "Values that would have stayed longer than an entry of the cache, removed";
-        registry.register("cache_strays", help, cache_strays.clone());
-        let cache_failures: Family<Labels, Counter> = Family::default();
-        let help = "Calls to the cache that came to nothing, by why";
-        registry.register("cache_failures", help, cache_failures.clone());
-        let gauge = |registry: &mut Registry, name: &str, help: &str| {
-            let gauge = Gauge::<i64>::default();
-            registry.register(name, help, gauge.clone());
-            gauge
-        };
         let size = |registry: &mut Registry, name: &str, help: &str| {
             let histogram = Histogram::new(exponential_buckets(1.0, 2.0, 13));
             registry.register(name, help, histogram.clone());
@@ -143,9 +123,6 @@ impl Metrics {
             let histogram = Histogram::new(exponential_buckets(0.0001, 2.0, 18));
             registry.register_with_unit(name, help, Unit::Seconds, histogram.clone());
             histogram
-        };
-        let each = |family: &Family<Labels, Counter>, label, names: &mut dyn Iterator<Item = _>| {
-            names.map(|name| family.get_or_create_owned(&vec![(label, name)])).collect()
         };
         let by_mode = |family: &Family<Labels, Gauge>| {
             let of = |kind: &MergeKind| family.get_or_create_owned(&vec![("mode", kind.name())]);
@@ -224,28 +201,7 @@ impl Metrics {
             ),
             changes_sent,
             reconciliation,
-            cache_up: gauge(&mut registry, "cache_up", "1 while the cache is used"),
-            cache_hot_skus: gauge(
-                &mut registry,
-                "cache_hot_skus",
-                "SKUs that are kept present in the cache",
-            ),
-            cache_reads: each(
-                &cache_reads,
-                "outcome",
-                &mut CacheRead::ALL.iter().map(|outcome| outcome.name()),
-            ),
-            cache_entries: each(
-                &cache_entries,
-                "found",
-                &mut CacheEntry::ALL.iter().map(|found| found.name()),
-            ),
-            cache_failures: each(
-                &cache_failures,
-                "reason",
-                &mut CacheFailure::ALL.iter().map(|reason| reason.name()),
-            ),
-            cache_strays,
+            cache: Cache::register(&mut registry),
             registry,
         }))
     }
@@ -363,36 +319,6 @@ impl Metrics {
         self.0.changes_sent.inc_by(changes as u64);
     }
 
-    /// Whether the cache is used now.
-    pub fn cache_up(&self, up: bool) {
-        self.0.cache_up.set(up.into());
-    }
-
-    /// This many SKUs are kept present in the cache.
-    pub fn cache_hot_skus(&self, skus: usize) {
-        self.0.cache_hot_skus.set(saturate(skus));
-    }
-
-    /// A reader asked the cache for a SKU.
-    pub fn cache_read(&self, outcome: CacheRead) {
-        self.0.cache_reads[outcome as usize].inc();
-    }
-
-    /// An entry was compared with MySQL.
-    pub fn cache_entry(&self, found: CacheEntry) {
-        self.0.cache_entries[found as usize].inc();
-    }
-
-    /// A call to the cache came to nothing.
-    pub fn cache_failure(&self, reason: CacheFailure) {
-        self.0.cache_failures[reason as usize].inc();
-    }
-
-    /// So many values were removed that hotrow had not put into the cache.
-    pub fn cache_strays(&self, values: u64) {
-        self.0.cache_strays.inc_by(values);
-    }
-
     /// Everything as OpenMetrics text, version 1.0.0.
     #[must_use]
     pub fn encode(&self) -> String {
@@ -417,6 +343,21 @@ impl fmt::Debug for Metrics {
 /// Brings a counter with one writer to what that has counted.
 fn raise(counter: &Counter, total: u64) {
     counter.inc_by(total.saturating_sub(counter.get()));
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
+    let gauge = Gauge::default();
+    registry.register(name, help, gauge.clone());
+    gauge
+}
+
+/// The counter of each value of a label.
+fn each(
+    family: &Family<Labels, Counter>,
+    label: &'static str,
+    names: &mut dyn Iterator<Item = &'static str>,
+) -> Vec<Counter> {
+    names.map(|name| family.get_or_create_owned(&vec![(label, name)])).collect()
 }
 
 fn saturate(count: usize) -> i64 {
