@@ -17,7 +17,7 @@ CREATE USER IF NOT EXISTS 'hotrow_engine'@'%' IDENTIFIED BY {{engine_password}} 
 CREATE USER IF NOT EXISTS 'hotrow_archiver'@'%' IDENTIFIED BY {{archiver_password}} REQUIRE SSL;
 -- Runs `hotrow merge-mode`.
 CREATE USER IF NOT EXISTS 'hotrow_operator'@'%' IDENTIFIED BY {{operator_password}} REQUIRE SSL;
--- Compares the books; reads all, and writes none of it.
+-- Runs `hotrow reconcile`.
 CREATE USER IF NOT EXISTS 'hotrow_reconciler'@'%' IDENTIFIED BY {{reconciler_password}} REQUIRE SSL;
 -- For people and dashboards: the views, the cookbook, any SELECT.
 CREATE USER IF NOT EXISTS 'hotrow_reader'@'%' IDENTIFIED BY {{reader_password}} REQUIRE SSL;

@@ -21,6 +21,14 @@ GRANT SELECT, UPDATE ON hotrow.archive_state TO 'hotrow_engine'@'%';
 -- The merge modes are read, and what they cost or would gain is written.
 GRANT SELECT ON hotrow.merge_mode TO 'hotrow_engine'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.merge_count TO 'hotrow_engine'@'%';
+-- What the read cache always has.
+GRANT SELECT, INSERT, DELETE ON hotrow.pinned_sku TO 'hotrow_engine'@'%';
+-- Reconciliation by its schedule, and along the change feed.
+GRANT SELECT ON hotrow.movement_carried TO 'hotrow_engine'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.reconcile_run TO 'hotrow_engine'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.reconcile_drift TO 'hotrow_engine'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.reconcile_failure TO 'hotrow_engine'@'%';
+GRANT SELECT, INSERT, UPDATE ON hotrow.reconcile_task TO 'hotrow_engine'@'%';
 -- Whether the schema is that of the program.
 GRANT SELECT ON hotrow._sqlx_migrations TO 'hotrow_engine'@'%';
 GRANT SELECT ON hotrow.view_source TO 'hotrow_engine'@'%';
@@ -36,8 +44,19 @@ GRANT SELECT, UPDATE ON hotrow.archive_state TO 'hotrow_archiver'@'%';
 -- Whoever switches merging, by `hotrow merge-mode` or by SQL.
 GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.merge_mode TO 'hotrow_operator'@'%';
 
--- The reconciler.
+-- The reconciler: reads all, and notes what it finds.
 GRANT SELECT ON hotrow.* TO 'hotrow_reconciler'@'%';
+GRANT INSERT, UPDATE, DELETE ON hotrow.reconcile_run TO 'hotrow_reconciler'@'%';
+GRANT INSERT, UPDATE, DELETE ON hotrow.reconcile_drift TO 'hotrow_reconciler'@'%';
+GRANT INSERT, UPDATE, DELETE ON hotrow.reconcile_failure TO 'hotrow_reconciler'@'%';
+GRANT INSERT, UPDATE ON hotrow.reconcile_task TO 'hotrow_reconciler'@'%';
+-- It looks for the end of the change feed as the engine does.
+GRANT UPDATE ON hotrow.change_gate TO 'hotrow_reconciler'@'%';
+-- `hotrow reconcile --apply` writes an adjustment. Without these four it only finds.
+GRANT INSERT ON hotrow.movement TO 'hotrow_reconciler'@'%';
+GRANT UPDATE ON hotrow.stock TO 'hotrow_reconciler'@'%';
+GRANT INSERT ON hotrow.stock_version TO 'hotrow_reconciler'@'%';
+GRANT INSERT ON hotrow.instance TO 'hotrow_reconciler'@'%';
 
 -- Readers. SHOW VIEW lets them see how a view is made.
 GRANT SELECT, SHOW VIEW ON hotrow.* TO 'hotrow_reader'@'%';

@@ -1,18 +1,27 @@
 //! Puts the parts together, in order, and takes them down in the opposite order.
 
 mod archive;
+mod cache;
 mod embed;
 mod merge_mode;
+mod pin;
+mod reconcile;
 mod serve;
 
 pub use archive::{ArchiveRun, archive};
 pub use embed::{shell, with_database};
 pub use merge_mode::{MergeModeChange, MergeModeRun, merge_mode};
+pub use pin::{Pinning, pin};
+pub use reconcile::{ReconcileOptions, Told, reconcile};
 pub use serve::serve;
+
+use crate::cache::CacheError;
+use crate::domain::InvalidValue;
 
 use crate::embedded::EmbeddedError;
 use crate::http::BindError;
 use crate::lane::StartError;
+use crate::reconcile::ReconcileError;
 use crate::store::StoreError;
 use crate::store::mysql::{AddressError, MigrateError};
 
@@ -25,18 +34,39 @@ pub enum AppError {
     /// The schema.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
+    /// The schema is not what this build needs.
+    #[error("the schema is missing or not current; run `hotrow migrate`")]
+    Schema,
     /// The lanes.
     #[error(transparent)]
     Lanes(#[from] StartError),
     /// The database.
     #[error("{0}; check that the server runs and that database_url is right")]
     Store(#[from] StoreError),
+    /// Reconciliation.
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
     /// A port.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// The address of the embedded server, which is our own making.
     #[error(transparent)]
     Address(#[from] AddressError),
+    /// The address of the read cache.
+    #[error("{0}; check redis_url")]
+    Cache(#[from] CacheError),
+    /// An argument of a command.
+    #[error(transparent)]
+    Argument(#[from] InvalidValue),
+    /// Too many SKUs are pinned.
+    #[error(
+        "{would_be} SKUs would be pinned; at most {} are allowed: unpin some with `hotrow pin --remove`",
+        crate::limits::PINNED_SKUS_MAX
+    )]
+    Pins {
+        /// How many.
+        would_be: usize,
+    },
     /// The database cannot take orders.
     #[error("orders cannot be taken: {0}")]
     NotFit(String),

@@ -3,6 +3,8 @@
 //! They are checked whole before anything is started, so that a contradiction costs an error message
 //! and nothing else.
 
+mod cache;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,9 +12,12 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
+use crate::cache::{CacheConfig, RedisAddressError};
+use crate::domain::{InvalidValue, Sku};
 use crate::http::{Access, AccessConfig, AccessError, HttpConfig};
 use crate::lane::LanesConfig;
 use crate::limits;
+use crate::reconcile::{Cron, CronError};
 use crate::store::mysql::{Address, AddressError};
 use crate::telemetry::LogFormat;
 
@@ -39,6 +44,33 @@ pub struct Settings {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     database_url: Option<String>,
+
+    /// A Redis that stock is read from, as redis://USER:PASSWORD@HOST:PORT/NUMBER, rediss:// for TLS, or
+    /// redis+unix:///PATH. Without it MySQL alone is read.
+    #[arg(
+        long,
+        env = "HOTROW_REDIS_URL",
+        value_name = "URL",
+        hide_env_values = true,
+        global = true
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis_url: Option<String>,
+
+    /// What every key in Redis begins with; databases that share a Redis need one each. [default: hotrow:stock:]
+    #[arg(long, env = "HOTROW_REDIS_PREFIX", value_name = "TEXT", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis_prefix: Option<String>,
+
+    /// Milliseconds that stock which is read from Redis can be old. [default: 2000]
+    #[arg(long, env = "HOTROW_REDIS_STALE_MS", value_name = "MS", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis_stale_ms: Option<u64>,
+
+    /// A SKU to keep present in Redis, beside those of `hotrow pin`; can be given several times.
+    #[arg(long, env = "HOTROW_PIN", value_name = "SKU", value_delimiter = ',', global = true)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pin: Vec<String>,
 
     /// Where the embedded server keeps its data. [default: .hotrow]
     #[arg(long, env = "HOTROW_DATA_DIR", value_name = "DIR", global = true)]
@@ -90,6 +122,11 @@ pub struct Settings {
     #[arg(long, env = "HOTROW_HTTP_CONNECTIONS_MAX", value_name = "COUNT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     http_connections_max: Option<usize>,
+
+    /// When `serve` reconciles by itself: a cron expression such as `0 4 * * *`, UTC. Without it, never.
+    #[arg(long, env = "HOTROW_RECONCILE_SCHEDULE", value_name = "CRON", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reconcile_schedule: Option<String>,
 
     /// How log lines look. [default: text]
     #[arg(long, env = "HOTROW_LOG_FORMAT", value_name = "FORMAT", global = true)]
@@ -149,6 +186,15 @@ pub enum ConfigError {
     /// The database address.
     #[error("database_url cannot be used: {0}")]
     Address(#[from] AddressError),
+    /// The address of the read cache.
+    #[error("redis_url cannot be used: {0}")]
+    Redis(#[from] RedisAddressError),
+    /// A pinned SKU.
+    #[error("pin: {0}")]
+    Pin(InvalidValue),
+    /// The schedule.
+    #[error("reconcile_schedule cannot be used: {0}")]
+    Schedule(#[from] CronError),
     /// Tokens and quotas.
     #[error("access.{0}")]
     Access(#[from] AccessError),
@@ -165,6 +211,12 @@ pub struct Config {
     pub access: Access,
     /// The bounds of the lanes.
     pub lanes: LanesConfig,
+    /// The read cache, if there is to be one.
+    pub cache: Option<CacheConfig>,
+    /// SKUs to keep present there, beside those of the table.
+    pub pins: Vec<Sku>,
+    /// When reconciliation runs by itself, if it does.
+    pub reconcile_schedule: Option<Cron>,
     /// Connections for everything that is not a flush.
     pub desk_connections: u32,
     /// How log lines look.
@@ -247,6 +299,13 @@ impl Settings {
             database: settings.database()?,
             access: Access::new(&settings.access)?,
             lanes,
+            cache: settings.cache()?,
+            pins: settings.pins()?,
+            reconcile_schedule: settings
+                .reconcile_schedule
+                .as_deref()
+                .map(str::parse)
+                .transpose()?,
             desk_connections: DESK_CONNECTIONS,
             log_format: match settings.log_format {
                 None | Some(LogStyle::Text) => LogFormat::Text,

@@ -42,11 +42,12 @@ pub use self::access::{Access, AccessConfig, AccessError, Role, TokenConfig};
 use self::connection::Patience;
 use self::listener::{Listener, Stops};
 use self::state::State;
+use crate::cache::StockReads;
 use crate::lane::Lanes;
 use crate::limits::{
     ADMIN_CONNECTIONS_MAX, CONNECTIONS_MAX, DRAIN_MS, HEAD_TIME_MS, IDEMPOTENCY_DAYS, IDLE_TIME_MS,
 };
-use crate::store::mysql::Desk;
+use crate::store::mysql::{ChangeFeed, Desk};
 use crate::telemetry::metrics::{ListenerName, Metrics};
 
 /// Where to listen, and how much.
@@ -110,6 +111,7 @@ impl Http {
         config: &HttpConfig,
         lanes: Lanes,
         desk: Desk,
+        stock: StockReads,
         metrics: Metrics,
         access: Access,
     ) -> Result<Self, BindError> {
@@ -118,7 +120,14 @@ impl Http {
         let (admin, admin_addr) =
             listen(ListenerName::Admin, config.admin, ADMIN_CONNECTIONS_MAX).await?;
         Ok(Self {
-            state: Arc::new(State::new(lanes, desk, metrics, access, config.idempotency_days)),
+            state: Arc::new(State::new(
+                lanes,
+                desk,
+                stock,
+                metrics,
+                access,
+                config.idempotency_days,
+            )),
             orders,
             admin,
             orders_addr,
@@ -137,6 +146,12 @@ impl Http {
     #[must_use]
     pub fn admin_addr(&self) -> SocketAddr {
         self.admin_addr
+    }
+
+    /// The change feed that its readers share; whoever else reads it in this process shares it, too.
+    #[must_use]
+    pub fn change_feed(&self) -> Arc<ChangeFeed> {
+        self.state.feed.changes()
     }
 
     /// Serves until `shutdown` completes, then drains: refuses new orders, accepts no connections,

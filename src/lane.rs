@@ -4,6 +4,7 @@
 //! side, so that a plan, its execution and its commit cost no change of thread. Callers put operations
 //! into one bounded queue and are answered through tickets, a flush at a time.
 
+mod committed;
 mod crew;
 mod engine_thread;
 mod mailbox;
@@ -19,6 +20,7 @@ use tokio::sync::{oneshot, watch};
 
 pub use ticket::{BatchTicket, Ticket};
 
+use crate::cache::Commits;
 use crate::domain::{
     LimitKind, MergeMode, NotExecuted, Operation, OrderId, Sku, TakenOrder, Timestamp, Verdict,
 };
@@ -160,6 +162,19 @@ impl Lanes {
         config: LanesConfig,
         metrics: Metrics,
     ) -> Result<Self, StartError> {
+        Self::start_telling(address, config, metrics, None).await
+    }
+
+    /// The same, telling a cache what was committed.
+    ///
+    /// # Errors
+    /// [`StartError`] when the database cannot be written or no thread can be had.
+    pub async fn start_telling(
+        address: Address,
+        config: LanesConfig,
+        metrics: Metrics,
+        told: Option<Commits>,
+    ) -> Result<Self, StartError> {
         let first_flush = register_instance(&address).await?;
         let shared = Arc::new(Shared {
             mailbox: Mailbox::default(),
@@ -174,7 +189,7 @@ impl Lanes {
         });
         let courier = start_courier();
         let stopped =
-            engine_thread::start(address, config, first_flush, Arc::clone(&shared), courier)?;
+            engine_thread::start(address, config, first_flush, Arc::clone(&shared), courier, told)?;
         Ok(Self { callers: Arc::new(Callers(shared)), stopped })
     }
 

@@ -79,9 +79,11 @@
 //! | [`domain`] | the words: order, line, SKU, operation, verdict; their constructors hold the rules |
 //! | [`engine`] | merging and deciding as plain code: no clock, no I/O, no threads |
 //! | [`store`] | where stock lives; [`store::mysql`] is the only user of sqlx |
+//! | [`cache`] | the read cache, which decides nothing; the only user of the crate `redis` |
 //! | [`lane`] | the engine thread, the flush connections, the tickets |
 //! | [`merging`] | follows the merge modes that people set, and writes what they cost or would gain |
 //! | [`sweep`] | releases holds whose time is over |
+//! | [`reconcile`] | compares stock with its ledger, and the cache with stock |
 //! | [`http`] | the HTTP contract on two listeners |
 //! | [`config`] | settings from flags, variables and a file, checked whole |
 //! | [`app`] | the commands: puts the parts together and takes them down |
@@ -103,11 +105,15 @@ pub mod engine;
 
 pub mod store;
 
+pub mod cache;
+
 pub mod lane;
 
 pub mod merging;
 
 pub mod sweep;
+
+pub mod reconcile;
 
 pub mod http;
 

@@ -65,7 +65,9 @@ pub const LOOKUP_ORDERS_MAX: usize = 1_024;
 /// Lines of the holds that a process remembers, so that it need not look them up to settle them; about
 /// 250 bytes each.
 pub const RECENT_HOLD_LINES_MAX: usize = 131_072;
-/// Readers of an order that may wait; more wait to wait.
+/// SKUs whose stock is read by one statement.
+pub const LOOKUP_SKUS_MAX: usize = 2_048;
+/// Readers of an order, or of stock, that may wait; more wait to wait.
 pub const LOOKUPS_WAITING_MAX: usize = 16_384;
 /// Holds that expire together.
 pub const SWEEP_HOLDS_MAX: usize = 4_096;
@@ -150,6 +152,50 @@ pub const TOKENS_MAX: usize = 100;
 /// Characters of a parser's complaint that go into a problem's detail: it quotes the caller.
 pub const COMPLAINT_CHARS_MAX: usize = 300;
 
+/// Default of `redis_stale_ms`: how old what is served from the cache can be, in milliseconds.
+pub const CACHE_STALE_MS: u64 = 2_000;
+/// Least `redis_stale_ms` that can be set: hot SKUs are read again four times as often.
+pub const CACHE_STALE_LEAST_MS: u64 = 400;
+/// Largest `redis_stale_ms` that can be set.
+pub const CACHE_STALE_MOST_MS: u64 = 60_000;
+/// Longest that a call to the cache waits, in milliseconds; a read then goes to MySQL.
+pub const CACHE_PATIENCE_MS: u64 = 100;
+/// Readers of a SKU who come within this time share one answer of the cache, in milliseconds.
+pub const CACHE_MOMENT_MS: u64 = 10;
+/// Longest that connecting to the cache takes, in milliseconds; nobody waits for it.
+pub const CACHE_CONNECT_MS: u64 = 1_000;
+/// Calls in a row that fail until the cache is not asked any more.
+pub const CACHE_FAILURES_MAX: u32 = 3;
+/// Pause before the first attempt to use the cache again, in milliseconds; each that fails doubles it.
+pub const CACHE_RETRY_MS: u64 = 100;
+/// Longest pause between such attempts, in milliseconds.
+pub const CACHE_RETRY_MAX_MS: u64 = 2_000;
+/// SKUs of one call to the cache.
+pub const CACHE_CALL_SKUS_MAX: usize = 1_000;
+/// Steps of a patrol, each through about as many keys as one call has SKUs.
+pub const CACHE_PATROL_STEPS: usize = 10;
+/// Bytes of a value that are read: more than any entry has.
+pub const CACHE_VALUE_BYTES_MAX: usize = 128;
+/// SKUs that are kept present in the cache, so that all of them are read by one statement.
+pub const HOT_SKUS_MAX: usize = 1_000;
+/// SKUs that can be pinned, those of the table and those of the settings each.
+pub const PINNED_SKUS_MAX: usize = 400;
+/// Busiest lanes whose SKUs are kept present in the cache.
+pub const HOT_LANES_MAX: usize = 32;
+/// How often the busiest lanes and the pinned SKUs are looked up, in milliseconds.
+pub const HOT_LOOK_MS: u64 = 1_000;
+/// A SKU that nobody reads and no busy lane has is kept present for this long, in milliseconds.
+pub const HOT_REST_MS: u64 = 10_000;
+/// How long a fill waits after a commit for others to join it, in milliseconds.
+pub const FILL_GATHER_MS: u64 = 5;
+/// Least time from one fill after commits to the next, in milliseconds: bounds what it costs MySQL to
+/// twenty reads a second.
+pub const FILL_ROUND_MS: u64 = 50;
+/// Flushes whose SKUs wait to be filled; when there are more, all hot SKUs are filled.
+pub const FILL_FLUSHES_MAX: usize = 128;
+/// SKUs read from MySQL because the cache had nothing, and waiting to be filled; more are not filled.
+pub const FILL_MISSES_MAX: usize = 4_096;
+
 /// Changes in one page of the change feed when not told.
 pub const CHANGES_PAGE: usize = 100;
 /// Readers of the change stream at a time.
@@ -169,6 +215,51 @@ pub const GATE_WAIT_MAX_MS: u64 = 400;
 /// When it was not enough, it is not tried again for this many times as long.
 pub const GATE_REST_FACTOR: u32 = 10;
 
+/// SKUs, or rows of the ledger, that reconciliation reads at a time. More than the rows of any order: 50 lines,
+/// and as an id of its own an opening and an adjustment.
+pub const RECONCILE_PAGE: usize = 4_096;
+/// SKUs whose sums reconciliation keeps in memory, about 200 bytes each. For each so many the ledger is read
+/// once.
+pub const RECONCILE_PASS_SKUS: usize = 1_000_000;
+/// Differences of one run that are recorded; more are counted.
+pub const RECONCILE_DRIFTS_MAX: usize = 10_000;
+/// After each page reconciliation rests this many times as long as the page took.
+pub const RECONCILE_REST_FACTOR: u32 = 1;
+/// Entries of the cache that seem to be behind, until they are looked at again.
+pub const RECONCILE_SUSPECTS_MAX: usize = 10_000;
+/// How much longer than the cache is refreshed after an entry that is behind is looked at again, in
+/// milliseconds.
+pub const RECONCILE_LOOK_MARGIN_MS: u64 = 150;
+/// How often changed SKUs, and those that are pinned, are checked in the cache, in milliseconds.
+pub const FOLLOW_ROUND_MS: u64 = 250;
+/// Pages of the change feed that one such round reads.
+pub const FOLLOW_PAGES_MAX: usize = 16;
+/// How often a check that fails is tried, each time after twice the pause.
+pub const FOLLOW_ATTEMPTS_MAX: u32 = 5;
+/// SKUs whose check has failed and is tried again; more are given up at once.
+pub const FOLLOW_RETRIES_MAX: usize = 1_000;
+/// So many checks that fail, and none that goes well: it is the cache, and nothing is given up.
+pub const FOLLOW_FAILURES_MAX: usize = 16;
+/// The first of these pauses, in milliseconds.
+pub const FOLLOW_RETRY_MS: u64 = 100;
+/// How long following pauses when the cache or MySQL cannot be used, in milliseconds; and how often it is seen
+/// whether another process that follows has gone.
+pub const FOLLOW_OUTAGE_MS: u64 = 1_000;
+/// What is found while following is one run for so long, in seconds.
+pub const FOLLOW_RUN_S: u64 = 3_600;
+/// How often it is seen whether a run is due by the schedule, in milliseconds.
+pub const SCHEDULE_LOOK_MS: u64 = 5_000;
+/// A run that is asked for waits so long for the cache, in milliseconds.
+pub const RECONCILE_CACHE_WAIT_MS: u64 = 5_000;
+/// A run that was interrupted is taken up again if it began this many hours ago at most.
+pub const RECONCILE_RESUME_HOURS: u32 = 24;
+/// Runs and what they found are forgotten after so many days.
+pub const RECONCILE_KEEP_DAYS: u32 = 90;
+
+const _: () = assert!(RECONCILE_PAGE > LINES_MAX * 4 + 2);
+const _: () = assert!(HOT_SKUS_MAX <= LOOKUP_SKUS_MAX && HOT_SKUS_MAX <= CACHE_CALL_SKUS_MAX);
+const _: () = assert!(2 * PINNED_SKUS_MAX + HOT_LANES_MAX <= HOT_SKUS_MAX);
+const _: () = assert!(CACHE_STALE_LEAST_MS / 4 >= FILL_ROUND_MS);
 const _: () = assert!(CHANGES_PAGE <= CHANGES_PAGE_MAX);
 const _: () = assert!(GATE_WAIT_MS <= GATE_WAIT_MAX_MS && GATE_WAIT_MAX_MS < 1_000);
 const _: () = assert!(ORDER_DEADLINE_MS < DRAIN_MS);

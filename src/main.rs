@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use hotrow::app::{self, AppError, MergeModeChange, MergeModeRun};
+use hotrow::app::{self, AppError, MergeModeChange, MergeModeRun, Pinning, ReconcileOptions};
 use hotrow::config::{Config, Database, Settings};
 use hotrow::domain::{MergeMode, Sku};
-use hotrow::store::mysql::{MergeTable, inspect, migrate};
+use hotrow::store::mysql::{Address, MergeTable, inspect, migrate};
 use hotrow::telemetry::log_to_stderr;
 use mimalloc::MiMalloc;
 
@@ -50,6 +50,39 @@ enum Command {
     /// Moves settled orders that are older than --idempotency-days out of the ledger, and forgets changes that are.
     /// May be ended at any time: the next run goes on there. For cron, at a quiet hour.
     Archive,
+    /// Compares stock with the ledger, and the cache with stock; repairs the cache.
+    /// Exit code 0: no difference; 1: differences were found, repaired or not; 2 and above: it failed.
+    Reconcile {
+        /// Only reports: entries of the cache are not repaired.
+        #[arg(long, conflicts_with = "apply")]
+        dry_run: bool,
+        /// Reports as JSON.
+        #[arg(long)]
+        json: bool,
+        /// Mends what this run has found inside MySQL, by adjustments, after asking.
+        /// Exit code 0: everything is mended; 1: some is not what it was, or was not agreed to.
+        #[arg(long, value_name = "RUN")]
+        apply: Option<u64>,
+        /// Does not ask.
+        #[arg(long, requires = "apply")]
+        yes: bool,
+        /// Checks and repairs once more what following the changes has given up; see reconcile_failure.
+        /// Exit code 0: all went well; 1: some still fail.
+        #[arg(long, conflicts_with_all = ["dry_run", "apply"])]
+        retry_failures: bool,
+    },
+    /// Keeps SKUs present in the read cache of every process, from the next second on and over restarts.
+    Pin {
+        /// What to pin.
+        #[arg(value_name = "SKU")]
+        skus: Vec<String>,
+        /// Pins them no longer.
+        #[arg(long, requires = "skus")]
+        remove: bool,
+        /// Only prints what is pinned, one SKU a line.
+        #[arg(long, conflicts_with_all = ["skus", "remove"], required_unless_present = "skus")]
+        list: bool,
+    },
     /// Opens a SQL shell on the embedded server that runs in the data directory.
     Mysql {
         /// Arguments for the client program, after `--`, such as -e 'SELECT ...'.
@@ -80,6 +113,9 @@ impl From<ModeArgument> for MergeModeChange {
         }
     }
 }
+
+/// Reconciliation failed: 1 says that it has found something.
+const EXIT_RECONCILE_FAILED: u8 = 2;
 
 /// The settings cannot be used: the code of `EX_CONFIG` in sysexits.h.
 const EXIT_CONFIG: u8 = 78;
@@ -131,12 +167,36 @@ fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
             tell(&run);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Reconcile { dry_run, json, apply, yes, retry_failures } => {
+            let options = ReconcileOptions { dry_run, json, apply, yes, retry_failures };
+            Ok(runtime.block_on(reconcile(config, options)))
+        }
+        Command::Pin { skus, remove, list } => {
+            let skus = skus.iter().map(|sku| Sku::new(sku)).collect::<Result<Vec<_>, _>>()?;
+            let pinning = match (list, remove) {
+                (true, _) => Pinning::List,
+                (false, true) => Pinning::Remove(skus),
+                (false, false) => Pinning::Add(skus),
+            };
+            runtime.block_on(app::with_database(config.database, async |address| {
+                pin(address, pinning).await
+            }))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Mysql { arguments } => shell(&config.database, &arguments),
     }
 }
 
+#[expect(clippy::print_stdout, reason = "what is pinned is what the command is for")]
+async fn pin(address: Address, pinning: Pinning) -> Result<(), AppError> {
+    for sku in app::pin(&address, pinning).await? {
+        println!("{sku}");
+    }
+    Ok(())
+}
+
 #[expect(clippy::print_stdout, reason = "the findings are what the command is for")]
-async fn doctor(address: hotrow::store::mysql::Address) -> Result<ExitCode, AppError> {
+async fn doctor(address: Address) -> Result<ExitCode, AppError> {
     let inspection = inspect(&address).await?;
     let readiness = &inspection.readiness;
     println!("{address}\nserver: {}", readiness.server_version);
@@ -189,11 +249,24 @@ fn tell_merge_mode(run: &MergeModeRun) -> ExitCode {
 fn tell(run: &app::ArchiveRun) {
     match run {
         app::ArchiveRun::Elsewhere => {
-            println!("another process archives this database; nothing was done")
+            println!(
+                "another process archives or reconciles this database; nothing was done, try again later"
+            )
         }
         app::ArchiveRun::Done { days, orders, movements, changes } => println!(
             "older than {days} days: {orders} orders with {movements} ledger rows moved, {changes} changes forgotten"
         ),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what the command is for")]
+async fn reconcile(config: Config, options: ReconcileOptions) -> ExitCode {
+    match app::reconcile(config, options).await {
+        Ok(told) => {
+            print!("{}", told.text);
+            ExitCode::from(u8::from(told.differs))
+        }
+        Err(error) => fail(&error, EXIT_RECONCILE_FAILED),
     }
 }
 

@@ -10,6 +10,8 @@ mod ledger;
 mod limit;
 mod million;
 mod open_loop;
+mod reads;
+mod reconcile;
 mod sell_out;
 mod two_instances;
 
@@ -52,6 +54,8 @@ pub(crate) enum ExperimentName {
     Holds,
     /// A purchase limit, and the same load without it.
     Limit,
+    /// Reads of a hot SKU, cached and not, and orders beside them.
+    Reads,
     /// Cold SKUs at a steady rate beside a saturated one.
     Beside,
     /// 200,000 orders at once.
@@ -62,6 +66,8 @@ pub(crate) enum ExperimentName {
     Ledger,
     /// 1,000,000 SKUs touched once: memory.
     Million,
+    /// A full reconciliation of 1,000,000 SKUs beside orders; only where it is asked for.
+    Reconcile,
 }
 
 /// Seconds that a run takes beside its own: fresh tables, connections, audit.
@@ -76,9 +82,15 @@ impl ExperimentName {
         let of_suite = |name: &Self| match settings.suite {
             Suite::Quick => !matches!(
                 name,
-                Self::Million | Self::Ledger | Self::ThreeLines | Self::Holds | Self::Limit
+                Self::Million
+                    | Self::Reconcile
+                    | Self::Ledger
+                    | Self::ThreeLines
+                    | Self::Holds
+                    | Self::Limit
+                    | Self::Reads
             ),
-            Suite::Standard | Suite::Full => true,
+            Suite::Standard | Suite::Full => *name != Self::Reconcile,
         };
         let chosen = |name: &Self| {
             if settings.workload.is_empty() {
@@ -110,11 +122,13 @@ impl ExperimentName {
             Self::TwoInstances => rounds * run * 2.0,
             Self::Holds => Self::few_long_rounds(settings) as f64 * 25.0,
             Self::Limit => Self::fewer_rounds(settings) as f64 * run * 2.0,
+            Self::Reads => Self::few_long_rounds(settings) as f64 * run * 5.0,
             Self::SellOut | Self::Duplicates | Self::Beside | Self::Burst => {
                 Self::fewer_rounds(settings) as f64 * (run + 1.0)
             }
             Self::Ledger => settings.ledger_rows() as f64 / 60_000.0 + rounds * run * 3.0,
             Self::Million => 60.0,
+            Self::Reconcile => Self::few_long_rounds(settings) as f64 * 75.0 + 30.0,
         }
     }
 
@@ -139,7 +153,7 @@ impl ExperimentName {
             Self::Single => vec![Plain, HotrowCallers],
             Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => Vec::new(),
             Self::Burst | Self::TwoInstances | Self::Ledger | Self::Million => Vec::new(),
-            Self::Holds | Self::Limit => Vec::new(),
+            Self::Holds | Self::Limit | Self::Reads | Self::Reconcile => Vec::new(),
         };
         let wanted =
             |subject: &Subject| settings.subject.is_empty() || settings.subject.contains(subject);
@@ -186,11 +200,13 @@ impl ExperimentName {
             Self::Duplicates => duplicates::measure(bench).await,
             Self::Holds => holds::measure(bench).await,
             Self::Limit => limit::measure(bench).await,
+            Self::Reads => reads::measure(bench).await,
             Self::Beside => beside::measure(bench).await,
             Self::Burst => burst::measure(bench).await,
             Self::TwoInstances => two_instances::measure(bench).await,
             Self::Ledger => ledger::measure(bench).await,
             Self::Million => million::measure(bench).await,
+            Self::Reconcile => reconcile::measure(bench).await,
         }
     }
 }

@@ -59,6 +59,11 @@ fn execute(command: Command) -> Outcome<ExitCode> {
                 .block_on(servers::instance::serve(!without_engine, flush_connections))?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::PlainReads => {
+            let cores = std::thread::available_parallelism()?.get();
+            runtime(cores)?.block_on(servers::plain_reads::serve())?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -3,4 +3,5 @@
 pub(crate) mod database;
 pub(crate) mod instance;
 pub(crate) mod mysql;
+pub(crate) mod plain_reads;
 pub(crate) mod redis_server;

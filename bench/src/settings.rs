@@ -44,6 +44,9 @@ pub(crate) enum Command {
         #[arg(long)]
         flush_connections: usize,
     },
+    /// Answers reads of stock by a SELECT each; the harness starts it by itself.
+    #[command(hide = true)]
+    PlainReads,
 }
 
 /// How much is measured.

@@ -4,9 +4,11 @@ use std::io::Write;
 use std::path::Path;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use super::AppError;
+use super::cache::Reading;
 use super::embed::Keeper;
 use crate::config::{Config, Database};
 use crate::domain::{Available, Sku, Terms};
@@ -14,6 +16,7 @@ use crate::http::Http;
 use crate::lane::Lanes;
 use crate::limits::DESK_PATIENCE;
 use crate::merging::Merging;
+use crate::reconcile::Reconcile;
 use crate::store::StoreError;
 use crate::store::mysql::{Address, Desk, inspect, migrate};
 use crate::sweep::Sweep;
@@ -51,16 +54,40 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
     report_promises(&address, &metrics).await?;
     let desk = Desk::open(&address, config.desk_connections, DESK_PATIENCE).await?;
     desk.promise_lifetime(config.http.idempotency_days).await?;
-    let lanes = Lanes::start(address.clone(), config.lanes, metrics.clone()).await?;
+    let mut reading = Reading::start(config.cache.as_ref(), &desk, &metrics)?;
+    let commits = reading.commits.take();
+    let lanes =
+        Lanes::start_telling(address.clone(), config.lanes, metrics.clone(), commits).await?;
+    let sweep = Sweep { address: address.clone(), lanes: lanes.clone(), metrics: metrics.clone() };
     let merging = Merging::start(desk.clone(), lanes.clone()).await?;
-    let merging = tokio::spawn(merging.run());
-    let sweep = Sweep { address, lanes: lanes.clone(), metrics: metrics.clone() };
-    let sweep = tokio::spawn(sweep.run());
+    let mut jobs = JoinSet::new();
+    jobs.spawn(sweep.run());
+    jobs.spawn(merging.run());
     if demo {
         open_demo(&desk).await?;
     }
-    let http =
-        Http::bind(&config.http, lanes.clone(), desk.clone(), metrics, config.access).await?;
+    let stock = reading.stock.clone();
+    let http = Http::bind(
+        &config.http,
+        lanes.clone(),
+        desk.clone(),
+        stock,
+        metrics.clone(),
+        config.access,
+    )
+    .await?;
+    let reconcile = Reconcile {
+        address,
+        desk: desk.clone(),
+        cache: reading.stock.cache().map(|cache| (cache.clone(), config.pins.clone())),
+        feed: http.change_feed(),
+        metrics,
+    };
+    jobs.spawn(reconcile.clone().follow());
+    if let Some(cron) = config.reconcile_schedule {
+        jobs.spawn(reconcile.keep_schedule(cron));
+    }
+    let filling = reading.fill(lanes.clone(), desk.clone(), config.pins);
     announce(&http, demo.then_some(&config.database))?;
     let (failed, failure) = tokio::sync::oneshot::channel();
     let watched = lanes.clone();
@@ -71,9 +98,10 @@ async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), Ap
         }
     };
     http.run(shutdown).await;
-    // What it has submitted is answered; what it has not will be swept by the next process.
-    sweep.abort();
-    merging.abort();
+    // What the sweep has submitted is answered; what is left, here and of reconciliation, is done by the next
+    // process.
+    drop(jobs);
+    drop(filling);
     desk.close().await;
     // The sender is gone without a word when a signal ended it.
     if failure.await.is_ok() { Err(AppError::EngineFailed) } else { Ok(()) }

@@ -1,5 +1,6 @@
 //! Identifiers: 1 to 64 of `A-Z a-z 0-9 . _ : -`, compared byte by byte.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -44,6 +45,13 @@ impl Sku {
     /// The identifier as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Both are hashed and compared as text, so that a map of SKUs can be asked for a text.
+impl Borrow<str> for Sku {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -214,6 +214,12 @@ pub enum EmbeddedError {
         expected: PathBuf,
     },
 
+    /// A Redis that was started does not answer.
+    #[error("redis-server takes no connection: {reason}")]
+    NoRedis {
+        /// What trying to connect gave.
+        reason: String,
+    },
     /// A statement that sets the server up, asks it or stops it failed.
     #[error("the embedded server refused to {purpose}: {source}; its log {} may say why", log.display())]
     Sql {

@@ -120,7 +120,7 @@ fn run_fetch(what: &'static str, tree: &Path) -> Result<(), EmbeddedError> {
     Err(EmbeddedError::Fetch { what, messages: messages.join("\n") })
 }
 
-fn on_path(name: &str) -> Vec<PathBuf> {
+pub(super) fn on_path(name: &str) -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let directories = env::split_paths(&path).chain(SYSTEM_DIRECTORIES.map(PathBuf::from));
     let found = directories

@@ -67,7 +67,8 @@ pub(super) async fn readiness(state: &State) -> Outcome {
         Err(_elapsed) => None,
     };
     let load = state.lanes.load();
-    let report = report(asked, state.draining() || load.draining, load.database_down);
+    let mut report = report(asked, state.draining() || load.draining, load.database_down);
+    report.cache = state.stock.cache().map(|cache| if cache.is_up() { "up" } else { "down" });
     if report.ready {
         Ok(answer::json(StatusCode::OK, wire::render(&report)))
     } else {
@@ -96,6 +97,7 @@ fn report(asked: Option<Readiness>, draining: bool, lanes_cut_off: bool) -> Read
         writable: asked.as_ref().map(|readiness| readiness.writable),
         migrations_current: asked.as_ref().map(|readiness| readiness.migrations_current),
         draining,
+        cache: None,
         settings: asked.into_iter().flat_map(|readiness| readiness.settings).collect(),
         reasons,
     }

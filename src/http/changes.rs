@@ -46,6 +46,10 @@ impl Feed {
         }
     }
 
+    pub(super) fn changes(&self) -> Arc<ChangeFeed> {
+        Arc::clone(&self.changes)
+    }
+
     /// Ends all streams.
     pub(super) fn end(&self) {
         self.ended.send_replace(true);

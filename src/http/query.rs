@@ -5,16 +5,16 @@ use crate::domain::{InvalidValue, Sku};
 use crate::limits::{CHANGES_PAGE_MAX, LANES_TOP, LANES_TOP_MAX, STOCK_LIST_SKUS_MAX};
 use crate::store::Cursor;
 
-/// `?sku=A&sku=B…[&fresh=…]`: the SKUs in the order asked, each once.
+/// `?sku=A&sku=B…[&fresh=…]`: the SKUs in the order asked, each once, and whether MySQL is to be read.
 ///
 /// # Errors
 /// [`Problem::InvalidValue`] and [`Problem::Malformed`].
-pub(super) fn stock_list(query: Option<&str>) -> Result<Vec<Sku>, Problem> {
-    let mut skus = Vec::new();
+pub(super) fn stock_list(query: Option<&str>) -> Result<(Vec<Sku>, bool), Problem> {
+    let (mut skus, mut fresh) = (Vec::new(), false);
     for (name, value) in pairs(query) {
         match &*name {
             "sku" => skus.push(Sku::new(&value)?),
-            "fresh" => check_fresh(&value)?,
+            "fresh" => fresh = truth("fresh", &value)?,
             _ => return Err(unknown(&name)),
         }
         if skus.len() > STOCK_LIST_SKUS_MAX {
@@ -30,21 +30,22 @@ pub(super) fn stock_list(query: Option<&str>) -> Result<Vec<Sku>, Problem> {
     }
     let mut seen = std::collections::HashSet::with_capacity(skus.len());
     skus.retain(|sku| seen.insert(sku.clone()));
-    Ok(skus)
+    Ok((skus, fresh))
 }
 
-/// `?fresh=true`. MySQL is the only source, so every read is fresh.
+/// `?fresh=true`: whether MySQL is to be read.
 ///
 /// # Errors
 /// [`Problem::InvalidValue`] and [`Problem::Malformed`].
-pub(super) fn stock_read(query: Option<&str>) -> Result<(), Problem> {
+pub(super) fn stock_read(query: Option<&str>) -> Result<bool, Problem> {
+    let mut fresh = false;
     for (name, value) in pairs(query) {
         match &*name {
-            "fresh" => check_fresh(&value)?,
+            "fresh" => fresh = truth("fresh", &value)?,
             _ => return Err(unknown(&name)),
         }
     }
-    Ok(())
+    Ok(fresh)
 }
 
 /// `?top=N`.
@@ -87,10 +88,11 @@ fn pairs(query: Option<&str>) -> form_urlencoded::Parse<'_> {
     form_urlencoded::parse(query.unwrap_or_default().as_bytes())
 }
 
-fn check_fresh(value: &str) -> Result<(), Problem> {
+fn truth(field: &str, value: &str) -> Result<bool, Problem> {
     match value {
-        "true" | "false" => Ok(()),
-        _ => Err(invalid("fresh", "is neither true nor false".to_owned())),
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(invalid(field, "is neither true nor false".to_owned())),
     }
 }
 
@@ -116,7 +118,8 @@ mod tests {
 
     #[test]
     fn skus_keep_their_order_and_come_once() {
-        let skus = stock_list(Some("sku=B&sku=A&fresh=true&sku=B&sku=a%3Ab")).unwrap();
+        let (skus, fresh) = stock_list(Some("sku=B&sku=A&fresh=true&sku=B&sku=a%3Ab")).unwrap();
+        assert!(fresh);
         assert_eq!(skus.iter().map(Sku::as_str).collect::<Vec<_>>(), ["B", "A", "a:b"]);
     }
 
@@ -135,8 +138,9 @@ mod tests {
         assert!(matches!(stock_list(Some("sku=A&skus=B")), Err(Problem::Malformed(_))));
         assert!(matches!(stock_read(Some("freah=true")), Err(Problem::Malformed(_))));
         assert_eq!(field(stock_read(Some("fresh=1"))), "fresh");
-        assert!(stock_read(Some("fresh=true")).is_ok());
-        assert!(stock_read(None).is_ok());
+        assert!(stock_read(Some("fresh=true")).unwrap());
+        assert!(!stock_read(Some("fresh=false")).unwrap());
+        assert!(!stock_read(None).unwrap());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::changes::Feed;
 use super::problem::Problem;
 use super::route::{AdminRoute, OrdersRoute};
 use super::{admin, batch, changes, orders, stock};
+use crate::cache::StockReads;
 use crate::domain::Goal;
 use crate::lane::Lanes;
 use crate::limits::BATCH_REQUESTS_MAX;
@@ -28,6 +29,7 @@ const IDEMPOTENCY_LIFETIME: HeaderName = HeaderName::from_static("idempotency-li
 pub(super) struct State {
     pub(super) lanes: Lanes,
     pub(super) desk: Desk,
+    pub(super) stock: StockReads,
     pub(super) metrics: Metrics,
     pub(super) access: Access,
     pub(super) feed: Feed,
@@ -47,6 +49,7 @@ impl State {
     pub(super) fn new(
         lanes: Lanes,
         desk: Desk,
+        stock: StockReads,
         metrics: Metrics,
         access: Access,
         idempotency_days: u32,
@@ -55,6 +58,7 @@ impl State {
             lanes,
             feed: Feed::new(desk.clone()),
             desk,
+            stock,
             metrics,
             access,
             lifetime: HeaderValue::from(u64::from(idempotency_days) * 86_400),

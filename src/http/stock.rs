@@ -1,18 +1,17 @@
 //! Stock: opening, reading, adjusting.
 
-use std::collections::HashMap;
-
 use hyper::StatusCode;
 
-use super::answer::{self, Failure, Outcome};
+use super::answer::{self, Outcome};
 use super::body::Upload;
 use super::problem::Problem;
 use super::state::State;
 use super::verdict::settle;
 use super::wire::{self, AdjustmentAnswer, AdjustmentBody, StockAnswer, StockBody};
 use super::{query, route};
-use crate::domain::{Operation, Sku};
-use crate::store::{StockOpening, StockRecord, StoreError};
+use crate::cache::Source;
+use crate::domain::Operation;
+use crate::store::{StockOpening, StoreError};
 
 /// `PUT /v1/stock/{sku}`
 pub(super) async fn open(state: &State, sku: &str, upload: Upload<'_>) -> Outcome {
@@ -36,37 +35,32 @@ pub(super) async fn open(state: &State, sku: &str, upload: Upload<'_>) -> Outcom
         return Err(Problem::StockOutcomeUnknown(sku).into());
     };
     let record = records.first().ok_or(Problem::StockOutcomeUnknown(sku))?;
-    Ok(answer::json(status, wire::render(&StockAnswer::from(record))))
+    Ok(answer::json(status, wire::render(&StockAnswer::new(record, Source::MySql))))
 }
 
 /// `GET /v1/stock/{sku}`
 pub(super) async fn read_one(state: &State, sku: &str, query: Option<&str>) -> Outcome {
     let sku = route::sku(sku)?;
-    query::stock_read(query)?;
-    let records = look_up(state, vec![sku.clone()]).await?;
-    let record = records.first().ok_or(Problem::UnknownSku(sku))?;
-    Ok(answer::json(StatusCode::OK, wire::render(&StockAnswer::from(record))))
+    let fresh = query::stock_read(query)?;
+    let found = state.stock.read(std::slice::from_ref(&sku), fresh).await;
+    let found = found.map_err(|error| state.database_unavailable("reading stock", &error))?;
+    let (record, source) = found.get(&sku).ok_or(Problem::UnknownSku(sku))?;
+    Ok(answer::json(StatusCode::OK, wire::render(&StockAnswer::new(record, *source))))
 }
 
 /// `GET /v1/stock?sku=A&sku=B…`: each SKU once, in the order asked.
 pub(super) async fn list(state: &State, query: Option<&str>) -> Outcome {
-    let skus = query::stock_list(query)?;
-    let records = look_up(state, skus.clone()).await?;
-    let found: HashMap<&Sku, &StockRecord> =
-        records.iter().map(|record| (&record.sku, record)).collect();
+    let (skus, fresh) = query::stock_list(query)?;
+    let found = state.stock.read(&skus, fresh).await;
+    let found = found.map_err(|error| state.database_unavailable("reading stock", &error))?;
     let answers = skus
         .iter()
         .map(|sku| match found.get(sku) {
-            Some(record) => Ok(StockAnswer::from(*record)),
+            Some((record, source)) => Ok(StockAnswer::new(record, *source)),
             None => Err(Problem::UnknownSku(sku.clone())),
         })
         .collect::<Result<Vec<_>, _>>()?;
     Ok(answer::json(StatusCode::OK, wire::render(&answers)))
-}
-
-async fn look_up(state: &State, skus: Vec<Sku>) -> Result<Vec<StockRecord>, Failure> {
-    let records = state.desk.stock(skus).await;
-    Ok(records.map_err(|error| state.database_unavailable("reading stock", &error))?)
 }
 
 /// `POST /v1/stock/{sku}/adjustments`

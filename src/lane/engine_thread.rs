@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::committed::Committed;
 use super::crew::{Crew, Done, Report};
 use super::tally::Tally;
 use super::ticket::{Reply, deliver_all};
 use super::{Courier, LaneReport, LanesConfig, Message, Shared};
+use crate::cache::Commits;
 use crate::domain::Verdict;
 use crate::engine::{Action, Combiner, FlushId, LaneState, Policy};
 use crate::limits::FLUSH_ORDERS_MAX;
@@ -35,6 +37,7 @@ pub(super) fn start(
     first_flush: FlushId,
     shared: Arc<Shared>,
     courier: Courier,
+    told: Option<Commits>,
 ) -> std::io::Result<watch::Receiver<bool>> {
     let (ended, stopped) = watch::channel(false);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -52,6 +55,7 @@ pub(super) fn start(
                     combiner: Combiner::new(policy, first_flush),
                     crew: Crew::start(&address, config.timing(), config.connections),
                     tally: Tally::new(shared.metrics.clone()),
+                    committed: Committed::new(told),
                     shared,
                     courier,
                     started: Instant::now(),
@@ -77,6 +81,7 @@ struct Engine {
     combiner: Combiner<Reply>,
     crew: Crew,
     tally: Tally,
+    committed: Committed,
     shared: Arc<Shared>,
     courier: Courier,
     started: Instant,
@@ -174,6 +179,7 @@ impl Engine {
         if self.crew.has_lost_a_session() {
             self.shared.recent_holds.forget_all();
         }
+        self.committed.reported(&report.done);
         match report.done {
             Done::Prepared(flush, outcome) => self.combiner.prepared(now_ms, flush, outcome),
             Done::Executed(flush, execution) => self.combiner.executed(now_ms, flush, execution),
@@ -220,10 +226,12 @@ impl Engine {
             match action {
                 Action::Execute(plan) => {
                     self.tally.started(&plan);
+                    self.committed.started(&plan);
                     self.crew.execute(plan);
                 }
                 Action::Prepare(plan) => {
                     self.tally.started(&plan);
+                    self.committed.started(&plan);
                     self.crew.prepare(plan);
                 }
                 Action::Finish(plan) => {

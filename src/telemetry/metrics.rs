@@ -4,6 +4,7 @@
 //! grow the memory of whoever stores the series. Handles are resolved once, here.
 
 mod label;
+mod reconcile;
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,8 +20,10 @@ use prometheus_client::registry::{Registry, Unit};
 
 use self::label::AnswerStatus;
 pub use self::label::{
-    FlushMode, FlushOutcome, ListenerName, MergeKind, ResolutionOutcome, VerdictKind,
+    CacheEntry, CacheFailure, CacheRead, DriftClass, FlushMode, FlushOutcome, ListenerName,
+    MergeKind, ResolutionOutcome, VerdictKind,
 };
+use self::reconcile::Reconciliation;
 
 type Labels = Vec<(&'static str, &'static str)>;
 
@@ -51,6 +54,13 @@ struct Inner {
     http_connections: Vec<Gauge>,
     change_readers: Gauge,
     changes_sent: Counter,
+    reconciliation: Reconciliation,
+    cache_up: Gauge,
+    cache_hot_skus: Gauge,
+    cache_reads: Vec<Counter>,
+    cache_entries: Vec<Counter>,
+    cache_failures: Vec<Counter>,
+    cache_strays: Counter,
 }
 
 impl Metrics {
@@ -106,6 +116,19 @@ impl Metrics {
         let changes_sent = Counter::default();
         let help = "Changes of the feed handed to readers, pages and streams together";
         registry.register("changes_sent", help, changes_sent.clone());
+        let reconciliation = Reconciliation::register(&mut registry);
+        let cache_reads: Family<Labels, Counter> = Family::default();
+        let help = "Reads of a SKU's stock that asked the cache, by what it had";
+        registry.register("cache_reads", help, cache_reads.clone());
+        let cache_entries: Family<Labels, Counter> = Family::default();
+        let help = "Entries of the cache compared with MySQL and put right, by what they were";
+        registry.register("cache_entries", help, cache_entries.clone());
+        let cache_strays = Counter::default();
+        let help = "Values that would have stayed longer than an entry of the cache, removed";
+        registry.register("cache_strays", help, cache_strays.clone());
+        let cache_failures: Family<Labels, Counter> = Family::default();
+        let help = "Calls to the cache that came to nothing, by why";
+        registry.register("cache_failures", help, cache_failures.clone());
         let gauge = |registry: &mut Registry, name: &str, help: &str| {
             let gauge = Gauge::<i64>::default();
             registry.register(name, help, gauge.clone());
@@ -200,6 +223,29 @@ impl Metrics {
                 "Readers of the change stream now",
             ),
             changes_sent,
+            reconciliation,
+            cache_up: gauge(&mut registry, "cache_up", "1 while the cache is used"),
+            cache_hot_skus: gauge(
+                &mut registry,
+                "cache_hot_skus",
+                "SKUs that are kept present in the cache",
+            ),
+            cache_reads: each(
+                &cache_reads,
+                "outcome",
+                &mut CacheRead::ALL.iter().map(|outcome| outcome.name()),
+            ),
+            cache_entries: each(
+                &cache_entries,
+                "found",
+                &mut CacheEntry::ALL.iter().map(|found| found.name()),
+            ),
+            cache_failures: each(
+                &cache_failures,
+                "reason",
+                &mut CacheFailure::ALL.iter().map(|reason| reason.name()),
+            ),
+            cache_strays,
             registry,
         }))
     }
@@ -315,6 +361,36 @@ impl Metrics {
     /// So many changes were handed to a reader.
     pub fn changes_sent(&self, changes: usize) {
         self.0.changes_sent.inc_by(changes as u64);
+    }
+
+    /// Whether the cache is used now.
+    pub fn cache_up(&self, up: bool) {
+        self.0.cache_up.set(up.into());
+    }
+
+    /// This many SKUs are kept present in the cache.
+    pub fn cache_hot_skus(&self, skus: usize) {
+        self.0.cache_hot_skus.set(saturate(skus));
+    }
+
+    /// A reader asked the cache for a SKU.
+    pub fn cache_read(&self, outcome: CacheRead) {
+        self.0.cache_reads[outcome as usize].inc();
+    }
+
+    /// An entry was compared with MySQL.
+    pub fn cache_entry(&self, found: CacheEntry) {
+        self.0.cache_entries[found as usize].inc();
+    }
+
+    /// A call to the cache came to nothing.
+    pub fn cache_failure(&self, reason: CacheFailure) {
+        self.0.cache_failures[reason as usize].inc();
+    }
+
+    /// So many values were removed that hotrow had not put into the cache.
+    pub fn cache_strays(&self, values: u64) {
+        self.0.cache_strays.inc_by(values);
     }
 
     /// Everything as OpenMetrics text, version 1.0.0.

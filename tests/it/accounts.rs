@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection};
 use crate::support::audit::audit;
 use crate::support::client::{Client, lines};
 use crate::support::database::{self, Database};
-use crate::support::process::{Hotrow, command};
+use crate::support::process::{self, Hotrow, command};
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::shop::{Shop, sell, until};
 
@@ -89,7 +89,7 @@ impl Premises {
     }
 
     async fn command(&self, name: &'static str, account: &str) -> Output {
-        command(name, &self.url(account), &[]).await
+        command(name, &self.url(account)).await
     }
 
     /// Every one of these has to be refused to the account, for want of the right.
@@ -177,7 +177,8 @@ impl Engine {
             database: premises.database.clone(),
             history: std::sync::Arc::new(crate::support::history::History::new()),
         };
-        let hotrow = Hotrow::serve(url, &["--order-deadline-ms", "5000"]).await;
+        let schedule = ["--order-deadline-ms", "5000", "--reconcile-schedule", "0 4 * * *"];
+        let hotrow = Hotrow::serve(url, &schedule).await;
         let client = shop.client(&hotrow);
         Self { premises, shop, proxy, hotrow, client }
     }
@@ -238,7 +239,9 @@ impl Engine {
 
     async fn merging_is_switched(&self) {
         for more in [&["dry-run"][..], &["off", "--sku", "a"], &["default", "--sku", "a"], &[]] {
-            let switched = command("merge-mode", &self.premises.url("operator"), more).await;
+            let url = self.premises.url("operator");
+            let arguments = [&["merge-mode", "--database-url", &url], more].concat();
+            let switched = process::run(&arguments).await;
             assert!(switched.status.success(), "{}", said(&switched));
         }
         until("the engine has written its counts", async || {
@@ -272,12 +275,34 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// One that was missed, which is made up within the minute.
+    async fn a_scheduled_run(&self) {
+        let database = &self.shop.database;
+        until("the schedule is known", async || {
+            !database
+                .lines("SELECT cron FROM reconcile_task WHERE name = 'schedule'")
+                .await
+                .is_empty()
+        })
+        .await;
+        let missed = "UPDATE reconcile_task SET due_at = '2015-01-01'".to_owned();
+        run(&mut database.connect().await, missed).await.unwrap();
+        until("the scheduled run is done", async || {
+            let runs = "SELECT CONCAT_WS(' ', state, differences) FROM reconcile_run";
+            database.lines(runs).await == ["done 0"]
+        })
+        .await;
+    }
+}
+
 async fn the_engine_needs_no_more(flavor: Flavor) {
     let engine = Engine::start(flavor).await;
     engine.every_call().await;
     engine.an_outage().await;
     engine.merging_is_switched().await;
     audit(&engine.shop.database).await;
+    engine.a_scheduled_run().await;
     // What was sold is old by now.
     let admin = &mut engine.shop.database.connect().await;
     let age = "UPDATE movement SET created_at = created_at - INTERVAL 500 DAY, \
@@ -289,6 +314,9 @@ async fn the_engine_needs_no_more(flavor: Flavor) {
     assert!(archived.status.success() && text.contains("older than 400 days: "), "{text}");
     assert!(!text.contains(" 0 orders") && !text.contains(" 0 changes"), "{text}");
     audit(&engine.shop.database).await;
+    // What was carried over and what was forgotten is no difference.
+    let compared = engine.premises.command("reconcile", "reconciler").await;
+    assert_eq!(compared.status.code(), Some(0), "{}", said(&compared));
     assert_eq!(engine.client.get_order("o-2").await.body["status"], "deducted");
     engine.post("/v1/orders/o-2/cancel", serde_json::Value::Null, 409).await;
 
@@ -303,7 +331,8 @@ async fn the_engine_needs_no_more(flavor: Flavor) {
         "DELETE FROM movement",
         "DELETE FROM movement_archive",
         "INSERT INTO movement_archive SELECT * FROM movement_archive",
-        "SELECT * FROM movement_carried",
+        "UPDATE movement_carried SET held = 0",
+        "DELETE FROM reconcile_task",
         "UPDATE movement SET delta = 0",
         "DELETE FROM stock",
         "DELETE FROM stock_version",
@@ -382,6 +411,29 @@ async fn a_migrator_without_views_leaves_them_out(flavor: Flavor) {
     assert!(!said(&doctor).contains("views for DBAs"), "{}", said(&doctor));
 }
 
+async fn the_reconciler_finds_and_mends(flavor: Flavor) {
+    let mut premises = Premises::migrated(flavor).await;
+    let shop = Shop {
+        database: premises.database.clone(),
+        history: std::sync::Arc::new(crate::support::history::History::new()),
+    };
+    let hotrow = Hotrow::serve(premises.url("engine"), &[]).await;
+    shop.client(&hotrow).put_stock("a", 10).await;
+    let by_hand = "UPDATE stock SET available = available - 3";
+    run(&mut premises.admin, by_hand.to_owned()).await.unwrap();
+    let url = premises.url("reconciler");
+    let found = command("reconcile", &url).await;
+    assert_eq!(found.status.code(), Some(1), "{}", said(&found));
+    let drift = "SELECT CONCAT_WS(' ', run, class, amount) FROM desk_drift WHERE mended_at IS NULL";
+    assert_eq!(premises.database.lines(drift).await, ["1 changed_outside -3"]);
+    let mended =
+        process::run(&["reconcile", "--database-url", &url, "--apply", "1", "--yes"]).await;
+    assert_eq!(mended.status.code(), Some(0), "{}", said(&mended));
+    assert!(premises.database.lines(drift).await.is_empty());
+    let again = command("reconcile", &url).await;
+    assert_eq!(again.status.code(), Some(0), "{}", said(&again));
+}
+
 async fn readers_see_everything_and_change_nothing(flavor: Flavor) {
     let premises = Premises::migrated(flavor).await;
     for account in ["reader", "reconciler"] {
@@ -397,15 +449,23 @@ async fn readers_see_everything_and_change_nothing(flavor: Flavor) {
         premises.denied(account, &NEVER).await;
         let writes = [
             "INSERT INTO stock (sku, available, version) VALUES ('a', 1, 1)",
-            "UPDATE stock SET available = 0",
+            "DELETE FROM stock",
             "DELETE FROM purchase",
+            "UPDATE movement SET delta = 0",
             "DELETE FROM movement",
-            "UPDATE change_gate SET complete = 0",
+            "DELETE FROM stock_version",
+            "DELETE FROM reconcile_task",
             "DELETE FROM desk_order_history",
             "LOCK TABLES stock READ",
         ];
         premises.denied(account, &writes).await;
     }
+    let writes = [
+        "UPDATE stock SET available = 0",
+        "UPDATE change_gate SET complete = 0",
+        "INSERT INTO reconcile_run (kind, dry_run, phase) VALUES ('full', 0, 'books')",
+    ];
+    premises.denied("reader", &writes).await;
     let mut reader = premises.login("reader").await;
     run(&mut reader, "SHOW CREATE VIEW desk_growth".to_owned()).await.unwrap();
     let cookbook = fs::read_to_string("sql/cookbook.sql").unwrap();
@@ -422,5 +482,6 @@ both_flavors!(
     the_engine_needs_no_more,
     an_engine_on_an_old_schema_says_who_has_to_migrate,
     a_migrator_without_views_leaves_them_out,
+    the_reconciler_finds_and_mends,
     readers_see_everything_and_change_nothing,
 );

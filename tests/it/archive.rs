@@ -158,7 +158,7 @@ async fn what_is_archived_over_http(flavor: Flavor) {
     .await;
     let before = client.get_order("sold").await.body;
     // What serve has promised counts, whatever a run is told.
-    let run = command("archive", &shop.database.url(), &[]).await;
+    let run = command("archive", &shop.database.url()).await;
     assert!(run.status.success() && archived(&shop).await == 0, "the default is longer: {run:?}");
     let shorter = begin("archive", &shop.database.url(), &["--idempotency-days", "2"]);
     let output = tokio::task::spawn_blocking(|| shorter.wait_with_output()).await.unwrap().unwrap();

@@ -22,6 +22,7 @@ macro_rules! both_flavors {
 mod accounts;
 mod archive;
 mod by_hand;
+mod cache;
 mod changes;
 mod connection;
 mod crashes;
@@ -31,6 +32,7 @@ mod limits;
 mod merging;
 mod once;
 mod openapi;
+mod reconcile;
 mod rig;
 mod selling;
 mod support;

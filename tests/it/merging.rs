@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 
 use crate::support::client::{Client, lines};
 use crate::support::database;
-use crate::support::process::command;
+use crate::support::process;
 use crate::support::shop::{Load, Shop, until};
 
 /// Clients of each load: so many orders may wait in its lane.
@@ -19,7 +19,9 @@ struct Desk {
 
 impl Desk {
     async fn by_command(&self, more: &[&str]) -> String {
-        let output = command("merge-mode", &self.shop.database.url(), more).await;
+        let url = self.shop.database.url();
+        let arguments = [&["merge-mode", "--database-url", &url], more].concat();
+        let output = process::run(&arguments).await;
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     }

@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod hits;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod redis;
 mod room;
 pub(crate) mod shop;
 pub(crate) mod stream;

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hotrow::domain::{Available, Goal, Operation, OrderId, Standing, Terms};
 use hotrow::embedded::Flavor;
 use hotrow::engine::Plan;
+use hotrow::limits::PINNED_SKUS_MAX;
 use hotrow::store::mysql::{ChangeFeed, DeadlineConnection, FlushConnection, SweepConnection};
 use hotrow::store::{Cursor, StockOpening};
 use sqlx::{AssertSqlSafe, Column as _, MySqlConnection, Row as _};
@@ -17,8 +18,8 @@ use crate::support::make::{
 use crate::support::scene::{LONG, Scene, land, run};
 use crate::support::sight::until;
 
-/// The tables, and the names that two of them have where rows are deleted.
-const TABLES: [&str; 8] = [
+/// The tables, and the names that some of them have where rows are deleted.
+const TABLES: [&str; 10] = [
     "change_gate",
     "stock",
     "movement",
@@ -27,6 +28,8 @@ const TABLES: [&str; 8] = [
     "given",
     "hold_deadline",
     "met",
+    "pinned_sku",
+    "pinned",
 ];
 
 /// Rows in the lists of a flush, up to a full one.
@@ -57,6 +60,12 @@ const FUTURE_HOLDS: &str = "\
     INSERT INTO hold_deadline \
         WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 500) \
         SELECT UTC_TIMESTAMP(6) + INTERVAL 1 DAY, CONCAT('future-', n) FROM n";
+
+/// SKUs that are pinned, for the same reason.
+const OTHER_PINS: &str = "\
+    INSERT INTO pinned_sku (sku) \
+        WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 500) \
+        SELECT CONCAT('other-', n) FROM n";
 
 /// The statements that a flush or the desk sends, and how each may reach the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,10 +101,13 @@ enum Statement {
     DeleteDueRange,
     DeleteHoldDeadlines,
     UpdateTerms,
+    SelectPins,
+    InsertPins,
+    DeletePins,
 }
 
 impl Statement {
-    const ALL: [Self; 31] = [
+    const ALL: [Self; 34] = [
         Self::InsertTakes,
         Self::InsertTakeOne,
         Self::InsertHolds,
@@ -127,6 +139,9 @@ impl Statement {
         Self::DeleteDueRange,
         Self::DeleteHoldDeadlines,
         Self::UpdateTerms,
+        Self::SelectPins,
+        Self::InsertPins,
+        Self::DeletePins,
     ];
 
     /// Which one a text is; `None` for what reads and writes no table.
@@ -143,6 +158,9 @@ impl Statement {
                 Self::InsertVersionOne
             }
             () if starts("INSERT INTO stock_version") && has("\nVALUES (") => Self::OpenVersion,
+            () if starts("INSERT INTO pinned_sku") => Self::InsertPins,
+            () if starts("DELETE pinned") => Self::DeletePins,
+            () if starts("SELECT sku FROM pinned_sku") => Self::SelectPins,
             () if starts("INSERT INTO") && has("\nVALUES (") => Self::InsertRow,
             () if starts("INSERT INTO stock (") && has(") VALUES (") => Self::InsertRow,
             () if starts("INSERT INTO movement") && has("* units") => Self::InsertSettles,
@@ -191,7 +209,11 @@ impl Statement {
             | Self::InsertHolds
             | Self::InsertRow
             | Self::InsertSettles
-            | Self::InsertHoldDeadlines => &[],
+            | Self::InsertHoldDeadlines
+            | Self::InsertPins => &[],
+            // All of them, in the order of the key, as many as are heeded.
+            Self::SelectPins => &[("pinned_sku", &["index"])],
+            Self::DeletePins => &[("pinned", LOOKED_UP)],
             Self::InsertPurchases => &[("movement", LOOKED_UP)],
             Self::KeepPurchases => &[("purchase", LOOKED_UP)],
             Self::DeletePurchases => &[("given", LOOKED_UP)],
@@ -223,8 +245,8 @@ impl Statement {
 pub(crate) struct Access {
     pub(crate) table: String,
     pub(crate) kind: String,
-    key: String,
-    extra: String,
+    pub(crate) key: String,
+    pub(crate) extra: String,
 }
 
 pub(crate) async fn explain(
@@ -366,6 +388,12 @@ async fn drive(scene: &Scene, size: usize) {
     let desk = scene.desk().await;
     let skus = (0..size).map(|n| sku(&format!("s-{n}"))).collect();
     assert_eq!(desk.stock(skus).await.unwrap().len(), size);
+    let pins: Vec<_> = (0..size).map(|n| sku(&format!("pin-{n}"))).collect();
+    desk.pin(&pins).await.unwrap();
+    desk.pin(&pins).await.unwrap();
+    assert_eq!(desk.pinned().await.unwrap().len(), PINNED_SKUS_MAX);
+    desk.unpin(&pins).await.unwrap();
+    assert!(!desk.pinned().await.unwrap().contains(&pins[0]));
     let order = OrderId::new("order_id", &format!("single{size}-0")).unwrap();
     assert!(desk.order(order).await.unwrap().is_some());
     let opened = || {
@@ -437,6 +465,7 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
     let empty = alone.another().await;
     for scene in [&large, &tiny, &empty] {
         scene.run(FUTURE_HOLDS).await;
+        scene.run(OTHER_PINS).await;
     }
     tiny.run(&FILL.replace("{count}", "3")).await;
     large.run(&FILL.replace("{count}", "100000")).await;
@@ -470,7 +499,11 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
     let mut wrong = Vec::new();
     for (name, scene) in [("large", &large), ("tiny", &tiny), ("empty", &empty)] {
         wrong.extend(sent.judge(scene, flavor, &format!("{name}, no statistics")).await);
-        scene.run("ANALYZE TABLE stock, movement, stock_version, purchase, hold_deadline").await;
+        scene
+            .run(
+                "ANALYZE TABLE stock, movement, stock_version, purchase, hold_deadline, pinned_sku",
+            )
+            .await;
         wrong.extend(sent.judge(scene, flavor, &format!("{name}, analysed")).await);
     }
     assert!(wrong.is_empty(), "{} plans:\n{}", wrong.len(), wrong.join("\n"));

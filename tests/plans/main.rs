@@ -32,6 +32,7 @@ mod holds;
 mod locks;
 mod merge_modes;
 mod merging;
+mod reconcile;
 mod resolving;
 mod schema;
 mod server;

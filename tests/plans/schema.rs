@@ -13,7 +13,7 @@ use crate::support::alone::Alone;
 use crate::support::make::{cancel, deciding, held_for, merged, take};
 use crate::support::scene::{Scene, land};
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 18] = [
     "archive_state",
     "change_gate",
     "hold_deadline",
@@ -23,7 +23,12 @@ const TABLES: [&str; 13] = [
     "movement",
     "movement_archive",
     "movement_carried",
+    "pinned_sku",
     "purchase",
+    "reconcile_drift",
+    "reconcile_failure",
+    "reconcile_run",
+    "reconcile_task",
     "stock",
     "stock_version",
     "view_source",

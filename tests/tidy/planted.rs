@@ -12,6 +12,7 @@ fn looking_to_the_right_is_found() {
     for (path, text) in [
         ("src/domain/id.rs", "use crate::engine::Plan;"),
         ("src/engine.rs", "fn f() { crate::lane::g(); }"),
+        ("src/store/mysql/flush.rs", "use crate::cache::Cache;"),
         ("src/engine/combiner.rs", "use super::super::store::Desk;"),
         ("src/limits.rs", "use super::config::Config;"),
         ("src/store/mysql/desk.rs", "use crate::{lane, http};"),
@@ -74,6 +75,7 @@ fn dependencies_in_the_wrong_place_are_found() {
         ("src/engine/combiner.rs", "use tokio::sync::Notify;"),
         ("src/lane.rs", "use sqlx::Row;"),
         ("src/store/record.rs", "use sqlx as other;"),
+        ("src/lane/crew.rs", "let client = redis::Client::open(url);"),
         ("src/http/problem.rs", "#[derive(serde::Serialize)] struct A;"),
         ("src/domain.rs", "use rustc_hash::FxHashMap;"),
     ] {

@@ -155,6 +155,14 @@ fn limits() -> Vec<(&'static str, u64)> {
             limits::IDLE_TIME_MS,
         ),
         ("access tokens", limits::TOKENS_MAX as u64),
+        ("ms that a call to the cache waits", limits::CACHE_PATIENCE_MS),
+        ("SKUs that are kept present in the cache", limits::HOT_SKUS_MAX as u64),
+        (
+            "SKUs that can be pinned, in the table and in the settings each",
+            limits::PINNED_SKUS_MAX as u64,
+        ),
+        ("ms between two fills of the cache after commits", limits::FILL_ROUND_MS),
+        ("ms within which readers of a SKU share one answer of the cache", limits::CACHE_MOMENT_MS),
     ]
 }
 

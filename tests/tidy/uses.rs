@@ -5,8 +5,9 @@ use crate::source::Source;
 
 /// Every dependency, and the places that may know it. What is not here for `src/domain` and
 /// `src/engine` is not theirs: they are plain code.
-const DEPENDENCIES: [(&str, &[&str]); 26] = [
+const DEPENDENCIES: [(&str, &[&str]); 29] = [
     ("clap", &["src/main.rs", "src/config.rs"]),
+    ("cronexpr", &["src/reconcile/schedule.rs"]),
     ("crossbeam_channel", &["src/lane/"]),
     ("form_urlencoded", &["src/http/"]),
     ("futures_util", &["src/store/mysql/"]),
@@ -14,13 +15,28 @@ const DEPENDENCIES: [(&str, &[&str]); 26] = [
     ("http_body_util", &["src/http/"]),
     ("hyper", &["src/http.rs", "src/http/"]),
     ("hyper_util", &["src/http/"]),
+    ("indicatif", &["src/app/reconcile/"]),
     ("itoa", &["src/store/mysql/"]),
     ("jiff", &["src/http/wire/"]),
     ("mimalloc", &["src/main.rs"]),
-    ("parking_lot", &["src/http/events.rs", "src/lane.rs", "src/lane/", "src/store/mysql/"]),
+    (
+        "parking_lot",
+        &[
+            "src/app/reconcile/progress.rs",
+            "src/cache/",
+            "src/http/events.rs",
+            "src/lane.rs",
+            "src/lane/",
+            "src/store/mysql/",
+        ],
+    ),
     ("percent_encoding", &["src/http/"]),
     ("prometheus_client", &["src/telemetry/"]),
-    ("rustc_hash", &["src/engine/", "src/lane/", "src/store/mysql/"]),
+    ("redis", &["src/cache.rs", "src/cache/"]),
+    (
+        "rustc_hash",
+        &["src/cache/", "src/engine/", "src/lane/", "src/reconcile/sums.rs", "src/store/mysql/"],
+    ),
     ("schemars", &["src/http/wire/", "src/http/openapi.rs", "src/http/openapi/"]),
     (
         "serde",
@@ -34,7 +50,13 @@ const DEPENDENCIES: [(&str, &[&str]); 26] = [
     ),
     (
         "serde_json",
-        &["src/http/wire.rs", "src/http/wire/", "src/http/openapi.rs", "src/http/openapi/"],
+        &[
+            "src/http/wire.rs",
+            "src/http/wire/",
+            "src/http/openapi.rs",
+            "src/http/openapi/",
+            "src/app/reconcile/report.rs",
+        ],
     ),
     ("sha2", &["src/http/access.rs"]),
     ("sqlx", &["src/store/mysql.rs", "src/store/mysql/", "src/embedded/"]),
@@ -44,10 +66,13 @@ const DEPENDENCIES: [(&str, &[&str]); 26] = [
         "tokio",
         &[
             "src/store/mysql/",
+            "src/store/together.rs",
+            "src/cache/",
             "src/lane.rs",
             "src/lane/",
             "src/merging.rs",
             "src/sweep.rs",
+            "src/reconcile/",
             "src/http.rs",
             "src/http/",
             "src/embedded/",
@@ -60,10 +85,12 @@ const DEPENDENCIES: [(&str, &[&str]); 26] = [
         "tracing",
         &[
             "src/store/mysql/",
+            "src/cache/",
             "src/lane.rs",
             "src/lane/",
             "src/merging.rs",
             "src/sweep.rs",
+            "src/reconcile/",
             "src/http.rs",
             "src/http/",
             "src/embedded/",
@@ -96,6 +123,7 @@ const PLACES: [(&str, &[&str], &str); 14] = [
         &[
             "src/store/mysql/statement.rs",
             "src/store/mysql/views.rs",
+            "src/cache.rs",
             "src/embedded/provision.rs",
             "src/http/admin.rs",
         ],

@@ -201,7 +201,36 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             ),
             "ten orders of each buyer, two instances".to_owned(),
         ),
+        bar(
+            "reads of one hot SKU a second: from Redis / a SELECT each",
+            AtLeast(3.0),
+            "",
+            of(
+                report.median("reads", "redis", "reads_per_s"),
+                report.median("reads", "select-each", "reads_per_s"),
+            ),
+            shared_reads(report),
+        ),
+        bar(
+            "orders a second beside 10,000 reads a second / alone",
+            AtLeast(0.95),
+            "",
+            of(rate("reads", "orders-beside-reads"), rate("reads", "orders-alone")),
+            reads_beside(report),
+        ),
     ]
+}
+
+fn shared_reads(report: &Report) -> String {
+    let shared = report.median("reads", "shared", "reads_per_s");
+    shared.map_or(String::new(), |rate| {
+        format!("without Redis, statements shared: {rate:.0} reads/s")
+    })
+}
+
+fn reads_beside(report: &Report) -> String {
+    let reads = report.median("reads", "reads-beside-orders", "reads_per_s");
+    reads.map_or(String::new(), |rate| format!("{rate:.0} reads/s were answered"))
 }
 
 fn bar(name: &str, limit: Limit, unit: &str, value: Option<f64>, note: String) -> Bar {
@@ -245,7 +274,7 @@ mod tests {
             let bar = bars.iter().find(|bar| bar.name.starts_with(start)).unwrap();
             (bar.value, bar.holds)
         };
-        assert_eq!(bars.len(), 18);
+        assert_eq!(bars.len(), 20);
         assert_eq!(holds("hotrow / plain, one"), (Some(120.0), Some(true)));
         assert_eq!(holds("hotrow / bare"), (Some(0.75), Some(false)));
         assert_eq!(holds("open loop"), (Some(3.0), Some(true)));

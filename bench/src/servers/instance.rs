@@ -3,10 +3,12 @@
 
 use std::net::SocketAddr;
 use std::process::Stdio;
+use std::time::Duration;
 
+use hotrow::cache::{Cache, CacheConfig, HotSkus, StockReads};
 use hotrow::http::{Access, Http, HttpConfig};
 use hotrow::lane::{Lanes, LanesConfig};
-use hotrow::limits::DESK_PATIENCE;
+use hotrow::limits::{CACHE_STALE_MS, DESK_PATIENCE};
 use hotrow::store::mysql::{Address, Desk};
 use hotrow::telemetry::metrics::Metrics;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -16,7 +18,10 @@ use super::database::Database;
 use crate::outcome::Outcome;
 
 /// The variable that carries the database URL, which may hold a password.
-const URL_VARIABLE: &str = "HOTROW_BENCH_INSTANCE_URL";
+pub(super) const URL_VARIABLE: &str = "HOTROW_BENCH_INSTANCE_URL";
+
+/// The variable that carries the URL of the read cache, when it is to have one.
+const REDIS_VARIABLE: &str = "HOTROW_BENCH_INSTANCE_REDIS_URL";
 
 /// A running process.
 pub(crate) struct Instance {
@@ -32,11 +37,32 @@ impl Instance {
         with_engine: bool,
         flush_connections: usize,
     ) -> Outcome<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.arg("instance").arg("--flush-connections").arg(flush_connections.to_string());
+        let mut command = command(flush_connections)?;
         if !with_engine {
             command.arg("--without-engine");
         }
+        Self::launch(command, database).await
+    }
+
+    /// Starts one with a read cache.
+    pub(crate) async fn start_cached(
+        database: &Database,
+        flush_connections: usize,
+        redis_url: &str,
+    ) -> Outcome<Self> {
+        let mut command = command(flush_connections)?;
+        command.env(REDIS_VARIABLE, redis_url);
+        Self::launch(command, database).await
+    }
+
+    /// Starts a process that is not hotrow and answers reads of stock by a SELECT each.
+    pub(crate) async fn start_plain_reads(database: &Database) -> Outcome<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("plain-reads");
+        Self::launch(command, database).await
+    }
+
+    async fn launch(mut command: Command, database: &Database) -> Outcome<Self> {
         let mut process = command
             .env(URL_VARIABLE, database.secret_url())
             .stdin(Stdio::piped())
@@ -67,6 +93,12 @@ impl Instance {
     }
 }
 
+fn command(flush_connections: usize) -> Outcome<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("instance").arg("--flush-connections").arg(flush_connections.to_string());
+    Ok(command)
+}
+
 /// The instance itself: prints the address of its orders listener and serves.
 #[expect(clippy::print_stdout, reason = "the harness reads the address from there")]
 pub(crate) async fn serve(with_engine: bool, flush_connections: usize) -> Outcome<()> {
@@ -75,22 +107,38 @@ pub(crate) async fn serve(with_engine: bool, flush_connections: usize) -> Outcom
     let address: Address = url.parse()?;
     let metrics = Metrics::new();
     let desk = Desk::open(&address, 2, DESK_PATIENCE).await?;
+    let (stock, commits) = match std::env::var(REDIS_VARIABLE) {
+        Ok(url) => {
+            let prefix = "hotrow:stock:".to_owned();
+            let stale = Duration::from_millis(CACHE_STALE_MS);
+            let config = CacheConfig { address: url.parse()?, prefix, stale };
+            let cache = Cache::open(&config, metrics.clone())?;
+            let (stock, filler, commits) =
+                StockReads::cached(desk.clone(), cache, HotSkus::default(), metrics.clone());
+            // Ends with the process.
+            tokio::spawn(filler.run());
+            (stock, Some(commits))
+        }
+        Err(_) => (StockReads::new(desk.clone()), None),
+    };
     let lanes = if with_engine {
         let config = LanesConfig { connections: flush_connections, ..LanesConfig::default() };
-        Lanes::start(address, config, metrics.clone()).await?
+        Lanes::start_telling(address, config, metrics.clone(), commits).await?
     } else {
         Lanes::without_engine(metrics.clone())
     };
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let access = Access::open();
     let config = HttpConfig::new(loopback, loopback);
-    let http = Http::bind(&config, lanes, desk.clone(), metrics, access).await?;
+    let http = Http::bind(&config, lanes, desk.clone(), stock, metrics, access).await?;
     println!("{}", http.orders_addr());
-    let parent_gone = async {
-        // An error means the same as the end.
-        let _end = tokio::io::stdin().read_to_end(&mut Vec::new()).await;
-    };
-    http.run(parent_gone).await;
+    http.run(parent_gone()).await;
     desk.close().await;
     Ok(())
+}
+
+/// Completes when the harness closes the standard input, or has gone.
+pub(super) async fn parent_gone() {
+    // An error means the same as the end.
+    let _end = tokio::io::stdin().read_to_end(&mut Vec::new()).await;
 }

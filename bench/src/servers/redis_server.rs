@@ -3,17 +3,11 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use hotrow::embedded::fetch_redis;
+use hotrow::embedded;
 use redis::{Client, Connection};
 
 use crate::outcome::Outcome;
-
-/// How long a new server may take to answer.
-const START_LIMIT: Duration = Duration::from_secs(10);
-const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// When the append-only file is synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,16 +16,30 @@ pub(crate) enum Fsync {
     Always,
     /// Once a second, behind the answers.
     EverySecond,
+    /// There is none: what is in Redis may be lost.
+    Never,
+}
+
+impl Fsync {
+    /// The settings `appendonly` and `appendfsync`.
+    fn settings(self) -> [&'static str; 2] {
+        match self {
+            Self::Always => ["yes", "always"],
+            Self::EverySecond => ["yes", "everysec"],
+            Self::Never => ["no", "no"],
+        }
+    }
 }
 
 /// A Redis with an empty database.
 pub(crate) struct RedisServer {
     client: Client,
+    url: String,
     own: Option<Own>,
 }
 
 struct Own {
-    process: Child,
+    process: embedded::RedisServer,
     /// For the append-only file, on the disk of the reports, where MySQL has its data, too; and for the
     /// socket, whose path must be short.
     _rooms: [Room; 2],
@@ -65,36 +73,18 @@ impl RedisServer {
     pub(crate) fn start(out: &Path, fsync: Fsync) -> Outcome<Self> {
         let (data, socket) = (Room::new(out)?, Room::new(&std::env::temp_dir())?);
         let path = socket.0.join("redis.sock");
-        let mut command = match on_path() {
-            Some(program) => Command::new(program),
-            None => fetch_redis()?.command(),
-        };
-        command.arg("--port").arg("0").arg("--unixsocket").arg(&path).arg("--dir").arg(&data.0);
-        command.args(["--save", "", "--auto-aof-rewrite-percentage", "0", "--appendonly", "yes"]);
-        command.args([
-            "--appendfsync",
-            match fsync {
-                Fsync::Always => "always",
-                Fsync::EverySecond => "everysec",
-            },
-        ]);
-        let process =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-        let client = Client::open(format!("redis+unix://{}", path.display()))?;
-        let server = Self { client, own: Some(Own { process, _rooms: [data, socket] }) };
-        let started = Instant::now();
-        while let Err(error) = server.client.get_connection() {
-            if started.elapsed() > START_LIMIT {
-                return Err(format!("redis-server takes no connection: {error}").into());
-            }
-            std::thread::park_timeout(POLL_INTERVAL);
-        }
-        Ok(server)
+        let [appendonly, appendfsync] = fsync.settings();
+        let arguments = ["--save", "", "--auto-aof-rewrite-percentage", "0"];
+        let append = ["--appendonly", appendonly, "--appendfsync", appendfsync];
+        let process = embedded::RedisServer::start(&data.0, &path, &[arguments, append].concat())?;
+        let url = process.url();
+        let client = Client::open(url.as_str())?;
+        Ok(Self { client, url, own: Some(Own { process, _rooms: [data, socket] }) })
     }
 
     /// The server at this URL, whose database has to be empty: it is emptied again after the run.
     pub(crate) fn given(url: &str, fsync: Fsync) -> Outcome<Self> {
-        let server = Self { client: Client::open(url)?, own: None };
+        let server = Self { client: Client::open(url)?, url: url.to_owned(), own: None };
         let mut connection = server.connect()?;
         let keys: u64 = redis::cmd("DBSIZE").query(&mut connection)?;
         if keys != 0 {
@@ -104,14 +94,16 @@ impl RedisServer {
             )
             .into());
         }
-        let wanted = match fsync {
-            Fsync::Always => "always",
-            Fsync::EverySecond => "everysec",
-        };
-        for (name, value) in [("appendonly", "yes"), ("appendfsync", wanted)] {
+        let [appendonly, appendfsync] = fsync.settings();
+        for (name, value) in [("appendonly", appendonly), ("appendfsync", appendfsync)] {
             redis::cmd("CONFIG").arg("SET").arg(name).arg(value).query::<()>(&mut connection)?;
         }
         Ok(server)
+    }
+
+    /// Its URL. May hold a password: for the environment of a process, never for a command line.
+    pub(crate) fn secret_url(&self) -> &str {
+        &self.url
     }
 
     /// A new connection.
@@ -121,7 +113,7 @@ impl RedisServer {
 
     /// The server's process, when it is ours.
     pub(crate) fn pid(&self) -> Option<u32> {
-        self.own.as_ref().map(|own| own.process.id())
+        self.own.as_ref().map(|own| own.process.pid())
     }
 
     /// The server's version.
@@ -138,17 +130,4 @@ impl RedisServer {
         }
         Ok(())
     }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        // It may have ended already; its data goes with its directory.
-        let _ended = self.process.kill();
-        let _status = self.process.wait();
-    }
-}
-
-fn on_path() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|dir| dir.join("redis-server")).find(|file| file.is_file())
 }

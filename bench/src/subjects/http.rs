@@ -71,6 +71,15 @@ pub(super) async fn play_http2(stage: &Stage<'_>, instance: &Instance) -> Outcom
 
 /// Batches over HTTP/1.1: so many at a time that the orders outstanding are those of the library.
 pub(super) async fn play_batch(stage: &Stage<'_>, instance: &Instance) -> Outcome<Window> {
+    let clients = send_batches(stage, instance).await?;
+    conduct(stage, instance, clients).await
+}
+
+/// The clients that send them until the turn ends.
+pub(crate) async fn send_batches(
+    stage: &Stage<'_>,
+    instance: &Instance,
+) -> Outcome<JoinSet<Outcome<()>>> {
     let batch = stage.settings.batch_orders;
     let mut clients = JoinSet::new();
     for client in 0..stage.settings.outstanding.div_ceil(batch) {
@@ -89,7 +98,7 @@ pub(super) async fn play_batch(stage: &Stage<'_>, instance: &Instance) -> Outcom
             Ok(())
         });
     }
-    conduct(stage, instance, clients).await
+    Ok(clients)
 }
 
 async fn conduct(

@@ -193,7 +193,7 @@ fn fresh() -> Value {
     in_query(
         "fresh",
         false,
-        "Whether to read MySQL in any case; this version always does.",
+        "Whether to read MySQL in any case, and not the read cache.",
         json!({ "type": "boolean" }),
         json!(true),
     )

@@ -83,6 +83,7 @@ pub(super) fn ready() -> ReadinessAnswer {
         writable: Some(true),
         migrations_current: Some(true),
         draining: false,
+        cache: Some("up"),
         settings: ["innodb_flush_log_at_trx_commit", "sync_binlog"].map(setting).into(),
         reasons: Vec::new(),
     }
@@ -100,6 +101,7 @@ fn not_ready(draining: bool) -> ReadinessAnswer {
         writable: None,
         migrations_current: None,
         draining,
+        cache: None,
         settings: std::collections::BTreeMap::new(),
         reasons: vec!["the database does not answer"],
     }

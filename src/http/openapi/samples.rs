@@ -4,6 +4,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cache::Source;
 use crate::domain::{Available, MergeMode, Order, OrderStatus, Sku, Timestamp};
 use crate::http::orders;
 use crate::http::problem::Problem;
@@ -87,7 +88,7 @@ pub(super) fn result_lines() -> String {
 pub(super) fn stock(name: &str, available: i64, version: u64) -> Value {
     let available = Available::new(available).expect("the examples have good stock").units();
     let record = StockRecord { sku: sku(name), available, held: 0, version, as_of: now() };
-    written(&StockAnswer::from(&record))
+    written(&StockAnswer::new(&record, Source::MySql))
 }
 
 pub(super) fn change() -> Value {

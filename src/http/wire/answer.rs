@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::form::{
-    Durability, FullQueue, Identifier, MergeModeName, OrderState, Quantity, Source, Time,
+    CacheState, Durability, FullQueue, Identifier, MergeModeName, OrderState, Quantity, Source,
+    Time,
 };
+use crate::cache;
 use crate::domain::{
     Adjustment, Buyer, Line, Order, OrderStatus, SaleWindow, Shortfall, Sku, Timestamp,
 };
@@ -132,18 +134,21 @@ pub(in crate::http) struct StockAnswer<'a> {
     version: u64,
     #[schemars(with = "Source")]
     source: &'static str,
-    /// When it was read.
+    /// When it was read from MySQL, by the database's clock.
     as_of: Rfc3339,
 }
 
-impl<'a> From<&'a StockRecord> for StockAnswer<'a> {
-    fn from(record: &'a StockRecord) -> Self {
+impl<'a> StockAnswer<'a> {
+    pub(in crate::http) fn new(record: &'a StockRecord, source: cache::Source) -> Self {
         Self {
             sku: record.sku.as_str(),
             available: record.available,
             held: record.held,
             version: record.version,
-            source: "mysql",
+            source: match source {
+                cache::Source::MySql => "mysql",
+                cache::Source::Redis => "redis",
+            },
             as_of: Rfc3339(record.as_of),
         }
     }
@@ -239,6 +244,10 @@ pub(in crate::http) struct ReadinessAnswer {
     #[schemars(with = "bool")]
     pub(in crate::http) migrations_current: Option<bool>,
     pub(in crate::http) draining: bool,
+    /// `up` or `down`, where there is a read cache; orders do not need it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "CacheState")]
+    pub(in crate::http) cache: Option<&'static str>,
     /// The server's settings that the durability was read from.
     pub(in crate::http) settings: BTreeMap<String, String>,
     /// Why orders cannot be taken.

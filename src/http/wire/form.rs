@@ -95,7 +95,12 @@ forms! {
     /// Where a stock was read.
     Source => {
         "type": "string",
-        "enum": ["mysql"],
+        "enum": ["mysql", "redis"],
+    };
+    /// Whether the read cache is used.
+    CacheState => {
+        "type": "string",
+        "enum": ["up", "down"],
     };
     /// What survives a crash.
     Durability => {

@@ -9,11 +9,11 @@ use std::time::Duration;
 use sqlx::Row;
 
 use super::address::Address;
-use super::connect::{Session, close, connect, run, text};
+use super::connect::{run, text};
 use super::known::{order_id, sku};
+use super::right::{Right, Work, in_time};
 use super::statement as sql;
 use super::statement::{Statement, write_id, write_int, write_rows};
-use super::sweep::in_time;
 use crate::domain::{OrderId, Sku};
 use crate::limits::{ARCHIVE_CHANGES_MAX, ARCHIVE_ORDERS_MAX};
 use crate::store::{Forgotten, Moved, StoreError};
@@ -21,7 +21,7 @@ use crate::store::{Forgotten, Moved, StoreError};
 /// The right to archive, which one connection has at a time, over all processes. After an error it is to be
 /// dropped, and the right goes with it.
 pub struct ArchiveConnection {
-    session: Session,
+    right: Right,
     patience: Duration,
     days: u32,
     /// The last order id that was looked at.
@@ -39,23 +39,14 @@ impl ArchiveConnection {
         days: u32,
         patience: Duration,
     ) -> Result<Option<Self>, StoreError> {
-        let acquiring = async {
-            let mut session = connect(address).await?;
-            let (_, rows) =
-                run(&mut session.connection, sql::ACQUIRE_ARCHIVE.text().to_owned()).await?;
+        let acquired = Right::acquire(address, Work::Archive, patience).await?;
+        let Some(mut right) = acquired else { return Ok(None) };
+        let state = right.run(sql::SELECT_ARCHIVE_STATE.text().to_owned(), |_, rows| {
             let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-            if row.try_get_unchecked::<i64, _>(0)? != 1 {
-                close(session.connection).await;
-                return Ok(None);
-            }
-            let state = sql::SELECT_ARCHIVE_STATE.text().to_owned();
-            let (_, rows) = run(&mut session.connection, state).await?;
-            let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-            let promised: u32 = row.try_get(0)?;
-            let position = text(row, 1)?.to_owned();
-            Ok(Some(Self { session, patience, days: days.max(promised), position }))
-        };
-        in_time(patience, acquiring).await
+            Ok((row.try_get(0)?, text(row, 1)?.to_owned()))
+        });
+        let (promised, position): (u32, String) = state.await?;
+        Ok(Some(Self { right, patience, days: days.max(promised), position }))
     }
 
     /// What is archived is older than this.
@@ -82,7 +73,7 @@ impl ArchiveConnection {
             "after" => write_id(script, &self.position),
             _ => write_int(script, ARCHIVE_ORDERS_MAX),
         });
-        let (_, rows) = run(&mut self.session.connection, page).await?;
+        let (_, rows) = run(&mut self.right.session().connection, page).await?;
         let mut old = Vec::new();
         let mut last = None;
         for row in &rows {
@@ -100,11 +91,12 @@ impl ArchiveConnection {
 
     /// One transaction; returns the movements.
     async fn move_and_note(&mut self, old: &[OrderId], position: &str) -> Result<u64, sqlx::Error> {
+        let flavor = self.right.flavor();
         let mut script = "BEGIN".to_owned();
         let mut add = |statement: &Statement| {
             script.push_str(";\n");
             statement.write(&mut script, |hole, script| match hole {
-                "rows" => write_rows(script, self.session.flavor, old, |script, id| {
+                "rows" => write_rows(script, flavor, old, |script, id| {
                     write_id(script, id.as_str());
                 }),
                 "days" => write_int(script, self.days),
@@ -124,7 +116,7 @@ impl ArchiveConnection {
             }
         }
         add(&sql::NOTE_POSITION);
-        let connection = &mut self.session.connection;
+        let connection = &mut self.right.session().connection;
         let (affected, _) = run(connection, script).await?;
         let movements = match affected[..] {
             // BEGIN, and the position.
@@ -161,7 +153,7 @@ impl ArchiveConnection {
             "after" => write_int(script, after),
             _ => write_int(script, ARCHIVE_CHANGES_MAX),
         });
-        let (_, rows) = run(&mut self.session.connection, page).await?;
+        let (_, rows) = run(&mut self.right.session().connection, page).await?;
         let mut last = None;
         let mut cut = 0;
         let mut forgotten: Vec<(Sku, u64)> = Vec::new();
@@ -182,21 +174,21 @@ impl ArchiveConnection {
         if !forgotten.is_empty() {
             let mut script = String::new();
             sql::NOTE_CUT.write(&mut script, |_, script| write_int(script, cut));
-            run(&mut self.session.connection, std::mem::take(&mut script)).await?;
+            run(&mut self.right.session().connection, std::mem::take(&mut script)).await?;
             sql::FORGET_CHANGES.write(&mut script, |_, script| {
-                write_rows(script, self.session.flavor, &forgotten, |script, (sku, version)| {
+                write_rows(script, self.right.flavor(), &forgotten, |script, (sku, version)| {
                     write_id(script, sku.as_str());
                     script.push(',');
                     write_int(script, *version);
                 });
             });
-            run(&mut self.session.connection, script).await?;
+            run(&mut self.right.session().connection, script).await?;
         }
         Ok(Some(Forgotten { last, changes: forgotten.len() }))
     }
 
     /// Gives the right back.
     pub async fn close(self) {
-        close(self.session.connection).await;
+        self.right.release().await;
     }
 }

@@ -99,6 +99,16 @@ impl ChangeFeed {
         Ok(changes)
     }
 
+    /// The place up to which the feed is complete: everything that had been committed when this was called has
+    /// its place up to there.
+    ///
+    /// # Errors
+    /// See [`ChangeFeed::page`].
+    pub async fn end(&self) -> Result<Cursor, StoreError> {
+        self.look().await?;
+        Ok(Cursor(self.complete.load(Ordering::Acquire)))
+    }
+
     /// Asks only if there can be any. The beginning is the oldest change that is not forgotten.
     async fn read(
         &self,

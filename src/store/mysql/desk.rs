@@ -5,23 +5,22 @@
 //! takes too long takes its connection with it.
 
 mod lookup;
+mod pins;
 pub(super) mod pooled;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::Row;
-use sqlx::mysql::MySqlRow;
 
-use self::lookup::Lookups;
+use self::lookup::{Orders, Stocks};
 use self::pooled::{Pooled, Trouble, silence};
 use super::address::Address;
 use super::connect::run;
 use super::error::is_duplicate;
-use super::known::sku as sku_of;
 use super::server;
 use super::statement as sql;
-use super::statement::{Statement, write_id, write_int, write_rows};
+use super::statement::{Statement, write_id, write_int};
 use crate::domain::{Available, OrderId, Sku, TakenOrder, Terms, Timestamp};
 use crate::store::{Readiness, StockOpening, StockRecord, StoreError};
 
@@ -29,7 +28,8 @@ use crate::store::{Readiness, StockOpening, StockRecord, StoreError};
 #[derive(Clone, Debug)]
 pub struct Desk {
     pooled: Pooled,
-    lookups: Lookups,
+    orders: Orders,
+    stocks: Stocks,
 }
 
 impl Desk {
@@ -44,8 +44,8 @@ impl Desk {
         patience: Duration,
     ) -> Result<Self, StoreError> {
         let pooled = Pooled::open(address, connections, patience).await?;
-        let lookups = Lookups::start(pooled.clone());
-        Ok(Self { pooled, lookups })
+        let (orders, stocks) = (lookup::orders(pooled.clone()), lookup::stocks(pooled.clone()));
+        Ok(Self { pooled, orders, stocks })
     }
 
     /// The order as the primary has it, `None` when the ledger has no such order. Those that are asked
@@ -54,7 +54,7 @@ impl Desk {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer in time.
     pub async fn order(&self, id: OrderId) -> Result<Option<TakenOrder>, StoreError> {
-        self.lookups.find(id).await
+        Ok(self.orders.find(vec![id]).await?.pop().flatten())
     }
 
     /// The order as the archive has it: older than the lifetime of its id, and never to change again.
@@ -86,10 +86,11 @@ impl Desk {
         &self,
         ids: &[OrderId],
     ) -> Result<HashMap<OrderId, TakenOrder>, StoreError> {
-        lookup::read(&self.pooled, ids).await
+        lookup::read_orders(&self.pooled, ids).await
     }
 
-    /// The stock of those SKUs that exist, sorted by SKU.
+    /// The stock of those SKUs that exist, sorted by SKU. Those that are asked for at the same time are read
+    /// together, by a statement that is sent after all of them were asked for.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database does not answer in time.
@@ -99,19 +100,7 @@ impl Desk {
         }
         skus.sort_unstable();
         skus.dedup();
-        let mut script = String::new();
-        sql::SELECT_STOCK.write(&mut script, |_, script| {
-            write_rows(script, self.pooled.flavor(), &skus, |script, sku| {
-                write_id(script, sku.as_str())
-            });
-        });
-        let read = self.pooled.detached(|connection| {
-            Box::pin(async move {
-                let (_, rows) = run(connection, script).await?;
-                Ok(rows.iter().map(stock_record).collect::<Result<_, _>>()?)
-            })
-        });
-        Ok(read.await?)
+        Ok(self.stocks.find(skus).await?.into_iter().flatten().collect())
     }
 
     /// Opens the stock of a SKU, once, and sets what it is sold under, as often as asked.
@@ -194,16 +183,6 @@ impl Desk {
     pub async fn close(&self) {
         self.pooled.close().await;
     }
-}
-
-fn stock_record(row: &MySqlRow) -> Result<StockRecord, sqlx::Error> {
-    Ok(StockRecord {
-        sku: sku_of(row, 0)?,
-        available: row.try_get(1)?,
-        held: row.try_get(2)?,
-        version: row.try_get(3)?,
-        as_of: Timestamp::from_micros(row.try_get(4)?),
-    })
 }
 
 /// Fills in a statement about a SKU that is to be opened.

@@ -40,7 +40,7 @@ statement!(INSERT_PURCHASES, "insert_purchases.sql");
 statement!(KEEP_PURCHASES, "keep_purchases.sql");
 statement!(DELETE_PURCHASES, "delete_purchases.sql");
 statement!(INSERT_HOLD_DEADLINES, "insert_hold_deadlines.sql");
-statement!(ACQUIRE_SWEEP, "acquire_sweep.sql");
+statement!(ACQUIRE_RIGHT, "acquire_right.sql");
 statement!(SELECT_DUE_HOLDS, "select_due_holds.sql");
 statement!(DELETE_DUE_RANGE, "delete_due_range.sql");
 statement!(DELETE_HOLD_DEADLINES, "delete_hold_deadlines.sql");
@@ -61,12 +61,14 @@ statement!(UNSET_MERGE_MODE, "unset_merge_mode.sql");
 statement!(WRITE_MERGE_COUNTS, "write_merge_counts.sql");
 statement!(FORGET_MERGE_COUNTS, "forget_merge_counts.sql");
 statement!(FORGET_OLD_MERGE_COUNTS, "forget_old_merge_counts.sql");
+statement!(SELECT_PINS, "select_pins.sql");
+statement!(INSERT_PINS, "insert_pins.sql");
+statement!(DELETE_PINS, "delete_pins.sql");
 statement!(SESSION, "session.sql");
 statement!(SELECT_SESSION, "select_session.sql");
 statement!(PROBE, "probe.sql");
 statement!(SELECT_VIEW_SOURCES, "select_view_sources.sql");
 statement!(NOTE_VIEW, "note_view.sql");
-statement!(ACQUIRE_ARCHIVE, "acquire_archive.sql");
 statement!(PROMISE_LIFETIME, "promise_lifetime.sql");
 statement!(SELECT_ARCHIVE_STATE, "select_archive_state.sql");
 statement!(SELECT_ARCHIVABLE, "select_archivable.sql");
@@ -82,6 +84,32 @@ statement!(NOTE_CUT, "note_cut.sql");
 statement!(FORGET_CHANGES, "forget_changes.sql");
 statement!(SELECT_CUT, "select_cut.sql");
 statement!(SELECT_ARCHIVED, "select_archived.sql");
+statement!(BEGIN_SNAPSHOT, "begin_snapshot.sql");
+statement!(RECONCILE_ABANDON, "reconcile_abandon.sql");
+statement!(RECONCILE_ADVANCE, "reconcile_advance.sql");
+statement!(RECONCILE_BASE, "reconcile_base.sql");
+statement!(RECONCILE_CLAIM, "reconcile_claim.sql");
+statement!(RECONCILE_FLUSHES, "reconcile_flushes.sql");
+statement!(RECONCILE_FORGET_FAILURE, "reconcile_forget_failure.sql");
+statement!(RECONCILE_FORGET_RUNS, "reconcile_forget_runs.sql");
+statement!(RECONCILE_INSERT_DRIFT, "reconcile_insert_drift.sql");
+statement!(RECONCILE_KEEP_CRON, "reconcile_keep_cron.sql");
+statement!(RECONCILE_KEEP_POSITION, "reconcile_keep_position.sql");
+statement!(RECONCILE_MEND, "reconcile_mend.sql");
+statement!(RECONCILE_MOVEMENTS, "reconcile_movements.sql");
+statement!(RECONCILE_NEWEST, "reconcile_newest.sql");
+statement!(RECONCILE_NOTE_FAILURE, "reconcile_note_failure.sql");
+statement!(RECONCILE_OPEN_RUN, "reconcile_open_run.sql");
+statement!(RECONCILE_SELECT_DRIFT, "reconcile_select_drift.sql");
+statement!(RECONCILE_SELECT_FAILURES, "reconcile_select_failures.sql");
+statement!(RECONCILE_SELECT_RUN, "reconcile_select_run.sql");
+statement!(RECONCILE_SELECT_TASK, "reconcile_select_task.sql");
+statement!(RECONCILE_SKUS, "reconcile_skus.sql");
+statement!(RECONCILE_SOME_STOCK, "reconcile_some_stock.sql");
+statement!(RECONCILE_STOCK, "reconcile_stock.sql");
+statement!(RECONCILE_SUCCEEDED, "reconcile_succeeded.sql");
+statement!(RECONCILE_UNFINISHED, "reconcile_unfinished.sql");
+statement!(RECONCILE_VERSIONS, "reconcile_versions.sql");
 
 impl Statement {
     /// From the text of a file, whose comments are left out.
@@ -144,6 +172,16 @@ pub(super) fn write_int(script: &mut String, value: impl itoa::Integer) {
 /// Appends any text as a hexadecimal literal.
 pub(super) fn write_text(script: &mut String, text: &str) {
     script.push_str("_utf8mb4 x'");
+    write_hex(script, text);
+}
+
+/// Appends an identifier as the database has it, which somebody may have written by hand.
+pub(super) fn write_foreign_id(script: &mut String, id: &str) {
+    script.push_str("_ascii x'");
+    write_hex(script, id);
+}
+
+fn write_hex(script: &mut String, text: &str) {
     for byte in text.bytes() {
         write!(script, "{byte:02x}").expect("writing to a string cannot fail");
     }

@@ -6,9 +6,10 @@ use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
 use super::address::Address;
-use super::connect::{Session, close, connect, run, run_to_error};
-use super::error::{describe, is_timeout};
+use super::connect::{Session, connect, run, run_to_error};
+use super::error::is_timeout;
 use super::known::{order_id, read_known, taken_order};
+use super::right::{Right, Work, in_time};
 use super::statement as sql;
 use super::statement::{write_id, write_int, write_rows};
 use crate::domain::{OrderId, TakenOrder, Timestamp};
@@ -34,10 +35,7 @@ pub struct DueHold {
 
 /// The right to sweep, which one connection has at a time, over all processes. After an error it is to be
 /// dropped, and the right goes with it.
-pub struct SweepConnection {
-    session: Session,
-    patience: Duration,
-}
+pub struct SweepConnection(Right);
 
 /// Removes deadlines, on a connection of its own: beside the one that reads them.
 pub struct DeadlineConnection {
@@ -55,19 +53,7 @@ impl SweepConnection {
         address: &Address,
         patience: Duration,
     ) -> Result<Option<Self>, StoreError> {
-        let acquiring = async {
-            let mut session = connect(address).await?;
-            let (_, rows) =
-                run(&mut session.connection, sql::ACQUIRE_SWEEP.text().to_owned()).await?;
-            let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-            let acquired = row.try_get_unchecked::<i64, _>(0)? == 1;
-            if acquired {
-                return Ok(Some(Self { session, patience }));
-            }
-            close(session.connection).await;
-            Ok(None)
-        };
-        in_time(patience, acquiring).await
+        Ok(Right::acquire(address, Work::Sweep, patience).await?.map(Self))
     }
 
     /// Holds that are due, the oldest first, at most `limit`, after `last`.
@@ -85,12 +71,7 @@ impl SweepConnection {
             "order_id" => write_id(script, last.map_or("", |last| last.order_id.as_str())),
             _ => write_int(script, limit),
         });
-        let connection = &mut self.session.connection;
-        let reading = async {
-            let (_, rows) = run(connection, script).await?;
-            due_holds(&rows)
-        };
-        in_time(self.patience, reading).await
+        self.0.run(script, |_, rows| due_holds(&rows)).await
     }
 }
 
@@ -184,15 +165,4 @@ async fn forget_each(session: &mut Session, settled: &[Deadline]) -> Result<(), 
         });
     });
     run(&mut session.connection, script).await.map(drop)
-}
-
-pub(super) async fn in_time<T>(
-    patience: Duration,
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, StoreError> {
-    match tokio::time::timeout(patience, work).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(StoreError::Unavailable(describe(&error))),
-        Err(_) => Err(StoreError::silence(patience)),
-    }
 }

@@ -24,6 +24,8 @@ macro_rules! views {
 
 const VIEWS: &[View] = views![
     "desk_buyers_near_limit",
+    "desk_drift",
+    "desk_failures",
     "desk_growth",
     "desk_hot_hour",
     "desk_hot_now",

@@ -134,6 +134,54 @@ label! {
 }
 
 label! {
+    /// What the cache had for a reader.
+    pub enum CacheRead {
+        /// An entry that was served.
+        Hit = "hit",
+        /// Nothing.
+        Miss = "miss",
+        /// An entry that was older than readers may be told, or from a time to come.
+        Stale = "stale",
+        /// Something that is no entry.
+        Malformed = "malformed",
+        /// The cache is down, or did not answer in time.
+        Unavailable = "unavailable",
+    }
+}
+
+label! {
+    /// How an entry of the cache stood to what MySQL had when it was asked afterwards.
+    pub enum CacheEntry {
+        /// There was none.
+        Missing = "missing",
+        /// The same.
+        Same = "same",
+        /// An earlier state.
+        Behind = "behind",
+        /// A later state than there is: a lie, or the database lost commits.
+        Ahead = "ahead",
+        /// Other figures at the same version: a lie, or `stock` was changed by hand.
+        Wrong = "wrong",
+        /// Something that is no entry.
+        Malformed = "malformed",
+        /// The SKU is not there any more.
+        Gone = "gone",
+    }
+}
+
+label! {
+    /// Why a call to the cache came to nothing.
+    pub enum CacheFailure {
+        /// No answer in time.
+        Timeout = "timeout",
+        /// The connection was lost, or could not be made.
+        Lost = "lost",
+        /// Redis refused it.
+        Refused = "refused",
+    }
+}
+
+label! {
     /// The two HTTP listeners.
     pub enum ListenerName {
         /// Orders and stock.
@@ -198,5 +246,45 @@ impl AnswerStatus {
             504 => Self::OutcomeUnknown,
             _ => Self::Other,
         }
+    }
+}
+
+label! {
+    /// What kind of difference reconciliation has found.
+    #[derive(PartialOrd, Ord)]
+    pub enum DriftClass {
+        /// The cache has an older version than MySQL, for longer than filling takes.
+        CacheBehind = "cache_behind",
+        /// The cache has a version that MySQL never had.
+        CacheAhead = "cache_ahead",
+        /// The cache has other units at the same version, or something that is no stock record.
+        CacheWrong = "cache_wrong",
+        /// The cache has nothing of a SKU that is pinned there.
+        CacheMissing = "cache_missing",
+        /// The ledger was changed by hand: its movements are not what the flushes wrote.
+        LedgerDrift = "ledger_drift",
+        /// `held` is not what is in open holds.
+        HeldDrift = "held_drift",
+        /// The stock row was changed by something else than hotrow.
+        ChangedOutside = "changed_outside",
+        /// The movements of an order contradict each other.
+        OrderState = "order_state",
+    }
+}
+
+impl DriftClass {
+    /// Whether the cache is wrong, and not MySQL.
+    #[must_use]
+    pub fn is_of_cache(self) -> bool {
+        match self {
+            Self::CacheBehind | Self::CacheAhead | Self::CacheWrong | Self::CacheMissing => true,
+            Self::LedgerDrift | Self::HeldDrift | Self::ChangedOutside | Self::OrderState => false,
+        }
+    }
+
+    /// The class of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|class| class.name() == name)
     }
 }

@@ -29,17 +29,19 @@ pub(crate) struct Hotrow {
 
 /// Brings the schema of the database to the newest.
 pub(crate) async fn migrate(database_url: String) {
-    let output = command("migrate", &database_url, &[]).await;
+    let output = run(&["migrate", "--database-url", &database_url]).await;
     assert!(output.status.success(), "migrate failed: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Runs a command that ends by itself on the database.
-pub(crate) async fn command(name: &'static str, database_url: &str, more: &[&str]) -> Output {
+pub(crate) async fn command(name: &str, database_url: &str) -> Output {
+    run(&[name, "--database-url", database_url]).await
+}
+
+/// Runs it with these arguments to its end.
+pub(crate) async fn run(arguments: &[&str]) -> Output {
     let mut command = Command::new(BINARY);
-    command
-        .args([name, "--database-url", database_url])
-        .args(more)
-        .current_dir(room::directory(name));
+    command.args(arguments).current_dir(room::directory("run"));
     tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
 }
 

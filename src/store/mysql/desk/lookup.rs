@@ -1,78 +1,48 @@
-//! Reading orders for many callers at a time: what is asked for during one read makes up the next.
+//! Reading orders and stock, for many callers at a time.
 
 use std::collections::HashMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::sync::{mpsc, oneshot};
+use sqlx::Row;
+use sqlx::mysql::MySqlRow;
 
 use super::pooled::Pooled;
-use crate::domain::{OrderId, TakenOrder};
-use crate::limits::{LOOKUP_ORDERS_MAX, LOOKUPS_WAITING_MAX};
-use crate::store::StoreError;
+use crate::domain::{OrderId, Sku, TakenOrder, Timestamp};
+use crate::limits::{LOOKUP_ORDERS_MAX, LOOKUP_SKUS_MAX, LOOKUPS_WAITING_MAX};
 use crate::store::mysql::connect::run;
-use crate::store::mysql::known::{read_known, taken_order};
+use crate::store::mysql::known::{read_known, sku, taken_order};
 use crate::store::mysql::script::write_select_known;
 use crate::store::mysql::statement as sql;
-use crate::store::mysql::statement::write_id;
+use crate::store::mysql::statement::{write_id, write_rows};
+use crate::store::together::{READS_AT_A_TIME, Room, Together};
+use crate::store::{StockRecord, StoreError};
 
-/// Reads that may be under way at a time: one is sent while another is read.
-const READS_AT_A_TIME: usize = 2;
+/// Those who want to know an order.
+pub(super) type Orders = Together<OrderId, TakenOrder, StoreError>;
 
-type Answer = Result<Option<TakenOrder>, StoreError>;
+/// Those who want to know the stock of a SKU.
+pub(super) type Stocks = Together<Sku, StockRecord, StoreError>;
 
-struct Wanted {
-    id: OrderId,
-    answer: oneshot::Sender<Answer>,
+pub(super) fn orders(pooled: Pooled) -> Orders {
+    let room = Room { waiting_max: LOOKUPS_WAITING_MAX, together_max: LOOKUP_ORDERS_MAX };
+    let stopped = || StoreError::Unavailable("the reader of orders has stopped".to_owned());
+    Together::start(room, stopped, move |ids: Vec<OrderId>| {
+        let pooled = pooled.clone();
+        async move { read_orders(&pooled, &ids).await }
+    })
 }
 
-/// The queue of those who want to know an order.
-#[derive(Clone, Debug)]
-pub(super) struct Lookups {
-    queue: mpsc::Sender<Wanted>,
-}
-
-impl Lookups {
-    pub(super) fn start(pooled: Pooled) -> Self {
-        let (queue, wanted) = mpsc::channel(LOOKUPS_WAITING_MAX);
-        let wanted = std::sync::Arc::new(tokio::sync::Mutex::new(wanted));
-        for _ in 0..READS_AT_A_TIME {
-            let (pooled, wanted) = (pooled.clone(), std::sync::Arc::clone(&wanted));
-            tokio::spawn(async move {
-                loop {
-                    let mut batch = Vec::new();
-                    if wanted.lock().await.recv_many(&mut batch, LOOKUP_ORDERS_MAX).await == 0 {
-                        return;
-                    }
-                    answer(&pooled, batch).await;
-                }
-            });
-        }
-        Self { queue }
-    }
-
-    pub(super) async fn find(&self, id: OrderId) -> Answer {
-        let (answer, answered) = oneshot::channel();
-        let gone = || StoreError::Unavailable("the reader of orders has stopped".to_owned());
-        self.queue.send(Wanted { id, answer }).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
-    }
-}
-
-async fn answer(pooled: &Pooled, batch: Vec<Wanted>) {
-    let ids: Vec<OrderId> = batch.iter().map(|wanted| wanted.id.clone()).collect();
-    let found = read(pooled, &ids).await;
-    for Wanted { id, answer } in batch {
-        let answer_to_one = match &found {
-            Ok(orders) => Ok(orders.get(&id).cloned()),
-            Err(error) => Err(error.clone()),
-        };
-        // Whoever asked may have gone.
-        let _heard = answer.send(answer_to_one);
-    }
+pub(super) fn stocks(pooled: Pooled) -> Stocks {
+    let room = Room { waiting_max: LOOKUPS_WAITING_MAX, together_max: LOOKUP_ORDERS_MAX };
+    let stopped = || StoreError::Unavailable("the reader of stock has stopped".to_owned());
+    Together::start(room, stopped, move |skus: Vec<Sku>| {
+        let pooled = pooled.clone();
+        async move { read_stock(&pooled, &skus).await }
+    })
 }
 
 /// Those of these orders that the ledger has.
-pub(super) async fn read(
+pub(super) async fn read_orders(
     pooled: &Pooled,
     ids: &[OrderId],
 ) -> Result<HashMap<OrderId, TakenOrder>, StoreError> {
@@ -83,7 +53,7 @@ pub(super) async fn read(
     for asked in asked.chunks(LOOKUP_ORDERS_MAX) {
         let mut script = String::with_capacity(512 + asked.len() * 32);
         write_select_known(&mut script, pooled.flavor(), asked);
-        reads.push(read_part(pooled.clone(), script));
+        reads.push(read_some_orders(pooled.clone(), script));
     }
     let parts: Vec<Vec<TakenOrder>> =
         stream::iter(reads).buffer_unordered(READS_AT_A_TIME).try_collect().await?;
@@ -91,7 +61,7 @@ pub(super) async fn read(
     Ok(orders.map(|taken| (taken.order.id().clone(), taken)).collect())
 }
 
-async fn read_part(pooled: Pooled, script: String) -> Result<Vec<TakenOrder>, StoreError> {
+async fn read_some_orders(pooled: Pooled, script: String) -> Result<Vec<TakenOrder>, StoreError> {
     let read = pooled.detached(|connection| {
         Box::pin(async move {
             let (_, rows) = run(connection, script).await?;
@@ -110,5 +80,39 @@ pub(super) async fn read_archived(
 ) -> Result<Option<TakenOrder>, StoreError> {
     let mut script = String::new();
     sql::SELECT_ARCHIVED.write(&mut script, |_, script| write_id(script, id.as_str()));
-    Ok(read_part(pooled.clone(), script).await?.pop())
+    Ok(read_some_orders(pooled.clone(), script).await?.pop())
+}
+
+/// The stock of those SKUs that exist; each is in `skus` once.
+async fn read_stock(
+    pooled: &Pooled,
+    skus: &[Sku],
+) -> Result<HashMap<Sku, StockRecord>, StoreError> {
+    let mut found = HashMap::with_capacity(skus.len());
+    for asked in skus.chunks(LOOKUP_SKUS_MAX) {
+        let mut script = String::with_capacity(512 + asked.len() * 24);
+        sql::SELECT_STOCK.write(&mut script, |_, script| {
+            write_rows(script, pooled.flavor(), asked, |script, sku| {
+                write_id(script, sku.as_str());
+            });
+        });
+        let read = pooled.detached(|connection| {
+            Box::pin(async move {
+                let (_, rows) = run(connection, script).await?;
+                Ok(rows.iter().map(stock_record).collect::<Result<Vec<_>, _>>()?)
+            })
+        });
+        found.extend(read.await?.into_iter().map(|record| (record.sku.clone(), record)));
+    }
+    Ok(found)
+}
+
+fn stock_record(row: &MySqlRow) -> Result<StockRecord, sqlx::Error> {
+    Ok(StockRecord {
+        sku: sku(row, 0)?,
+        available: row.try_get(1)?,
+        held: row.try_get(2)?,
+        version: row.try_get(3)?,
+        as_of: Timestamp::from_micros(row.try_get(4)?),
+    })
 }

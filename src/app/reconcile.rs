@@ -1,0 +1,130 @@
+//! `hotrow reconcile`: one run, or the mending of what a run has found.
+
+mod progress;
+mod report;
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use super::{AppError, with_database};
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::limits::{DESK_PATIENCE, RECONCILE_PASS_SKUS};
+use crate::reconcile::{MendOutcome, Reconcile, Request};
+use crate::store::mysql::{Address, ChangeFeed, Desk};
+use crate::telemetry::metrics::Metrics;
+use progress::Shown;
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReconcileOptions {
+    /// Only report.
+    pub dry_run: bool,
+    /// Report as JSON.
+    pub json: bool,
+    /// Mend what this run has found.
+    pub apply: Option<u64>,
+    /// Do not ask.
+    pub yes: bool,
+    /// Try again what following has given up.
+    pub retry_failures: bool,
+}
+
+/// What the command tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// For standard output.
+    pub text: String,
+    /// Whether something is not as it should be, or was not.
+    pub differs: bool,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// [`AppError`] when it could not be done.
+pub async fn reconcile(config: Config, options: ReconcileOptions) -> Result<Told, AppError> {
+    with_database(config.database.clone(), async |address| at(address, &config, options).await)
+        .await
+}
+
+async fn at(
+    address: Address,
+    config: &Config,
+    options: ReconcileOptions,
+) -> Result<Told, AppError> {
+    let desk = Desk::open(&address, config.desk_connections, DESK_PATIENCE).await?;
+    // Its account need not have the right to migrate.
+    if !desk.readiness().await?.migrations_current {
+        return Err(AppError::Schema);
+    }
+    let feed = Arc::new(ChangeFeed::new(desk.clone()));
+    let metrics = Metrics::new();
+    let cache = match &config.cache {
+        Some(cache) => Some((Cache::open(cache, metrics.clone())?, config.pins.clone())),
+        None => None,
+    };
+    let reconcile = Reconcile { address, desk: desk.clone(), cache, feed, metrics };
+    let told = match options.apply {
+        Some(run) => apply(&reconcile, run, options).await,
+        None if options.retry_failures => retry(&reconcile, options).await,
+        None => full(&reconcile, options).await,
+    };
+    desk.close().await;
+    told
+}
+
+async fn full(reconcile: &Reconcile, options: ReconcileOptions) -> Result<Told, AppError> {
+    let request = Request { dry_run: options.dry_run, pass_skus: RECONCILE_PASS_SKUS };
+    let shown = Shown::new();
+    let report = reconcile.full(request, &|progress| shown.show(progress)).await;
+    shown.end();
+    let report = report?;
+    let text = if options.json { report::json(&report) } else { report::table(&report) };
+    Ok(Told { text, differs: report.run.differences > 0 })
+}
+
+async fn apply(
+    reconcile: &Reconcile,
+    run: u64,
+    options: ReconcileOptions,
+) -> Result<Told, AppError> {
+    let mending = reconcile.mending(run).await?;
+    if mending.drifts().is_empty() {
+        let text = format!("Run {run} has found nothing that is left to be mended in MySQL.\n");
+        return Ok(Told { text, differs: false });
+    }
+    if !options.yes && !agreed(report::to_mend(mending.drifts())).await? {
+        return Ok(Told { text: "Nothing was changed.\n".to_owned(), differs: true });
+    }
+    let shown = Shown::new();
+    let outcomes = mending.apply(&|progress| shown.show(progress)).await;
+    shown.end();
+    let outcomes = outcomes?;
+    let text =
+        if options.json { report::mended_json(&outcomes) } else { report::mended(&outcomes) };
+    Ok(Told { text, differs: outcomes.iter().any(|(_, outcome)| *outcome == MendOutcome::Changed) })
+}
+
+async fn retry(reconcile: &Reconcile, options: ReconcileOptions) -> Result<Told, AppError> {
+    let retried = reconcile.retry_failures().await?;
+    let text =
+        if options.json { report::retried_json(&retried) } else { report::retried(&retried) };
+    Ok(Told { text, differs: retried.iter().any(|(_, error)| error.is_some()) })
+}
+
+/// Asks on the terminal. Where there is none, nobody agrees.
+async fn agreed(what: String) -> Result<bool, AppError> {
+    let system = |source| AppError::System { what: "ask on the terminal", source };
+    if !std::io::stdin().is_terminal() {
+        eprintln!("{what}\nThere is no terminal to ask on; add --yes to agree.");
+        return Ok(false);
+    }
+    eprint!("{what}\nRun this SQL? [y/N] ");
+    let asking = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = asking.await.map_err(|stopped| system(stopped.into()))?.map_err(system)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}

@@ -1,0 +1,263 @@
+//! Stock and ledger, read in pages.
+
+use std::time::Instant;
+
+use sqlx::Row;
+use sqlx::mysql::MySqlRow;
+
+use super::ReconcileConnection;
+use crate::domain::{Kind, Sku, Step};
+use crate::store::mysql::connect::text;
+use crate::store::mysql::statement as sql;
+use crate::store::mysql::statement::{write_foreign_id, write_id, write_int, write_rows};
+use crate::store::{BooksSum, Cursor, LedgerPage, LedgerRow, StockBooks, StoreError};
+
+/// Columns of `reconcile_movements.sql`.
+const MOVEMENT_COLUMNS: usize = 8;
+
+/// A page of things in the order of their ids, and after which id the next one comes, if there is one.
+type Page<T> = (Vec<T>, Option<Box<str>>);
+
+impl ReconcileConnection {
+    /// Begins to read one state of the database. It is kept until [`ReconcileConnection::end_snapshot`]: the
+    /// server keeps everything that changes meanwhile, so it should not take long.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn begin_snapshot(&mut self) -> Result<(), StoreError> {
+        self.0.run(sql::BEGIN_SNAPSHOT.text().to_owned(), |_, _| Ok(())).await
+    }
+
+    /// Lets go of the state.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn end_snapshot(&mut self) -> Result<(), StoreError> {
+        self.0.run("COMMIT".to_owned(), |_, _| Ok(())).await
+    }
+
+    /// The SKUs after one, in their order. What was written by hand and is no SKU is left out.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn skus(&mut self, after: &str, limit: usize) -> Result<Page<Sku>, StoreError> {
+        let mut script = String::new();
+        sql::RECONCILE_SKUS.write(&mut script, |hole, script| match hole {
+            "after" => write_foreign_id(script, after),
+            _ => write_int(script, limit),
+        });
+        let page = |rows: &[MySqlRow]| {
+            let skus = rows.iter().map(|row| Ok(Sku::new(text(row, 0)?).ok()));
+            Ok((flat(skus)?, next(rows, limit)?))
+        };
+        self.0.run(script, |_, rows| page(&rows)).await
+    }
+
+    /// The stock of the SKUs after one, in their order. What was written by hand and is no SKU is left out.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn stock_after(
+        &mut self,
+        after: &str,
+        limit: usize,
+    ) -> Result<Page<StockBooks>, StoreError> {
+        let mut script = String::new();
+        sql::RECONCILE_STOCK.write(&mut script, |hole, script| match hole {
+            "after" => write_foreign_id(script, after),
+            _ => write_int(script, limit),
+        });
+        let page =
+            |rows: &[MySqlRow]| Ok((flat(rows.iter().map(stock_books))?, next(rows, limit)?));
+        self.0.run(script, |_, rows| page(&rows)).await
+    }
+
+    /// The stock of these SKUs, of those that exist.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn stock_of(&mut self, skus: &[Sku]) -> Result<Vec<StockBooks>, StoreError> {
+        if skus.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut script = String::new();
+        sql::RECONCILE_SOME_STOCK.write(&mut script, |_, script| {
+            write_rows(script, self.0.flavor(), skus, |script, sku| write_id(script, sku.as_str()));
+        });
+        self.0.run(script, |_, rows| flat(rows.iter().map(stock_books))).await
+    }
+
+    /// Flushes that are seen behind a place of the change feed.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn flushes_after(&mut self, place: Cursor) -> Result<Vec<u64>, StoreError> {
+        let mut script = String::new();
+        sql::RECONCILE_FLUSHES.write(&mut script, |_, script| write_int(script, place.0));
+        self.0.run(script, |_, rows| rows.iter().map(|row| row.try_get(0)).collect()).await
+    }
+
+    /// The ledger after an order id, about `limit` rows, and the flushes behind a place, in one state of the
+    /// database. `limit` has to be more than the rows of any order.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn ledger_after(
+        &mut self,
+        after: &str,
+        limit: usize,
+        place: Cursor,
+    ) -> Result<LedgerPage, StoreError> {
+        let began = Instant::now();
+        let mut script = sql::BEGIN_SNAPSHOT.text().to_owned();
+        script.push_str(";\n");
+        sql::RECONCILE_MOVEMENTS.write(&mut script, |hole, script| match hole {
+            "after" => write_foreign_id(script, after),
+            _ => write_int(script, limit),
+        });
+        script.push_str(";\n");
+        sql::RECONCILE_FLUSHES.write(&mut script, |_, script| write_int(script, place.0));
+        script.push_str(";\nCOMMIT");
+        let mut page = self.0.run(script, |_, rows| ledger_page(&rows, limit)).await?;
+        page.took = began.elapsed();
+        Ok(page)
+    }
+
+    /// The newest version of a SKU, whatever its stock row says; 0 if there is none.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn newest_version(&mut self, sku: &Sku) -> Result<u64, StoreError> {
+        let mut script = String::new();
+        sql::RECONCILE_NEWEST.write(&mut script, |_, script| write_id(script, sku.as_str()));
+        let newest = |rows: &[MySqlRow]| {
+            let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+            Ok(row.try_get::<Option<u64>, _>(0)?.unwrap_or(0))
+        };
+        self.0.run(script, |_, rows| newest(&rows)).await
+    }
+
+    /// What was available before the oldest version that there is.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn before_versions(&mut self, sku: &Sku) -> Result<i64, StoreError> {
+        let mut script = String::new();
+        sql::RECONCILE_BASE.write(&mut script, |_, script| write_id(script, sku.as_str()));
+        let base = |rows: &[MySqlRow]| rows.first().map_or(Ok(0), |row| row.try_get(0));
+        self.0.run(script, |_, rows| base(&rows)).await
+    }
+
+    /// What the versions of a SKU after one add up to, up to `newest`, at most `limit` of them; and the last of
+    /// these, if there are any.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn versions_after(
+        &mut self,
+        sku: &Sku,
+        after: u64,
+        newest: u64,
+        limit: usize,
+    ) -> Result<Option<(i64, u64)>, StoreError> {
+        let mut script = String::new();
+        sql::RECONCILE_VERSIONS.write(&mut script, |hole, script| match hole {
+            "sku" => write_id(script, sku.as_str()),
+            "after" => write_int(script, after),
+            "newest" => write_int(script, newest),
+            _ => write_int(script, limit),
+        });
+        let sums = |rows: &[MySqlRow]| {
+            let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+            let last: Option<u64> = row.try_get(1)?;
+            last.map(|last| Ok((row.try_get(0)?, last))).transpose()
+        };
+        self.0.run(script, |_, rows| sums(&rows)).await
+    }
+}
+
+fn flat<T>(
+    values: impl Iterator<Item = Result<Option<T>, sqlx::Error>>,
+) -> Result<Vec<T>, sqlx::Error> {
+    values.filter_map(Result::transpose).collect()
+}
+
+/// The last id of a page that is full.
+fn next(rows: &[MySqlRow], limit: usize) -> Result<Option<Box<str>>, sqlx::Error> {
+    let last = rows.last().filter(|_| rows.len() == limit);
+    last.map(|row| Ok(text(row, 0)?.into())).transpose()
+}
+
+fn stock_books(row: &MySqlRow) -> Result<Option<StockBooks>, sqlx::Error> {
+    let Ok(sku) = Sku::new(text(row, 0)?) else { return Ok(None) };
+    Ok(Some(StockBooks {
+        sku,
+        available: row.try_get(1)?,
+        held: row.try_get(2)?,
+        version: row.try_get(3)?,
+        recorded: row.try_get(4)?,
+        surpassed: row.try_get_unchecked::<i64, _>(5)? == 1,
+        carried: BooksSum { available: row.try_get(6)?, held: row.try_get(7)? },
+    }))
+}
+
+fn ledger_page(rows: &[MySqlRow], limit: usize) -> Result<LedgerPage, sqlx::Error> {
+    let movements = rows.iter().take_while(|row| row.len() == MOVEMENT_COLUMNS);
+    let mut page = LedgerPage {
+        rows: movements.map(ledger_row).collect::<Result<_, _>>()?,
+        ..LedgerPage::default()
+    };
+    let flushes = rows[page.rows.len()..].iter();
+    page.flushes = flushes.map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    if page.rows.len() == limit {
+        // The last order may go on behind the page: the next one begins with it.
+        let last = page.rows[limit - 1].order_id.clone();
+        let whole = page.rows.partition_point(|row| row.order_id < last);
+        page.rows.truncate(whole);
+        let next = page.rows.last().map(|row| row.order_id.clone());
+        page.next = Some(next.ok_or_else(|| {
+            sqlx::Error::Decode(format!("order {last} has {limit} rows or more").into())
+        })?);
+    }
+    Ok(page)
+}
+
+fn ledger_row(row: &MySqlRow) -> Result<LedgerRow, sqlx::Error> {
+    Ok(LedgerRow {
+        order_id: text(row, 0)?.into(),
+        step: step(text(row, 1)?)?,
+        line: row.try_get(2)?,
+        kind: kind(text(row, 3)?)?,
+        sku: text(row, 4)?.into(),
+        delta: row.try_get(5)?,
+        held_delta: row.try_get_unchecked(6)?,
+        flush: row.try_get(7)?,
+    })
+}
+
+fn step(name: &str) -> Result<Option<Step>, sqlx::Error> {
+    Ok(Some(match name {
+        "opening" => return Ok(None),
+        "take" => Step::Take,
+        "settle" => Step::Settle,
+        "retake" => Step::Retake,
+        "return" => Step::Return,
+        "adjust" => Step::Adjust,
+        other => return Err(sqlx::Error::Decode(format!("a movement of step {other:?}").into())),
+    }))
+}
+
+fn kind(name: &str) -> Result<Option<Kind>, sqlx::Error> {
+    Ok(Some(match name {
+        "opening" => return Ok(None),
+        "deduct" => Kind::Deduct,
+        "hold" => Kind::Hold,
+        "confirm" => Kind::Confirm,
+        "release" => Kind::Release,
+        "expire" => Kind::Expire,
+        "cancel" => Kind::Cancel,
+        "restock" => Kind::Restock,
+        "write_off" => Kind::WriteOff,
+        other => return Err(sqlx::Error::Decode(format!("a movement of kind {other:?}").into())),
+    }))
+}

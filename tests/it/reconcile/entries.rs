@@ -1,0 +1,211 @@
+//! The cache against MySQL: in a run, and while it changes.
+
+use std::time::{Duration, Instant};
+
+use hotrow::cache::{Cache, CacheConfig};
+use hotrow::domain::Sku;
+use hotrow::embedded::Flavor;
+use hotrow::reconcile::Reconcile;
+use hotrow::telemetry::metrics::Metrics;
+
+use super::runs::library;
+use super::{found, reconcile, report};
+use crate::support::client::lines;
+use crate::support::database;
+use crate::support::redis::{Liar, PREFIX, Redis};
+use crate::support::shop::{Load, Shop, until};
+
+/// How long after the end of load and lies every entry is right.
+const RIGHT_WITHIN: Duration = Duration::from_secs(2);
+
+/// SKUs that nobody reads: only reconciliation looks at their entries.
+const UNREAD: &[&str] = &["a", "b", "c", "d"];
+
+/// Each kind of lie in a cache that nobody fills: reported, left alone by a dry run, repaired by the next.
+async fn each_lie_is_found_and_repaired(flavor: Flavor) {
+    let redis = Redis::start(&[]).await;
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let hotrow = shop.serve(&[]).await;
+    let client = shop.client(&hotrow);
+    for sku in ["ahead", "behind", "garbage", "pinned", "right", "wrong"] {
+        client.put_stock(sku, 100).await;
+        client.order(&format!("o-{sku}"), &lines(&[(sku, 1)])).await;
+    }
+    let lies = [
+        ("ahead", "1 3 98 0 1000"),
+        ("behind", "1 1 100 0 1000"),
+        ("garbage", "hello"),
+        ("right", "1 2 99 0 1000"),
+        ("wrong", "1 2 98 0 1000"),
+    ];
+    for (sku, text) in lies {
+        redis.set(sku, text).await;
+    }
+    let expected = [
+        "ahead cache_ahead -1",
+        "garbage cache_wrong 0",
+        "wrong cache_wrong -1",
+        "behind cache_behind 1",
+        "pinned cache_missing 0",
+    ];
+    let settings = ["--redis-url", &redis.url, "--pin", "pinned"];
+    let dry = report(&shop.database, &[&settings[..], &["--dry-run"]].concat()).await;
+    assert_eq!(found(&dry), expected);
+    for (sku, text) in lies {
+        assert_eq!(redis.entry(sku).await.unwrap().0, text);
+    }
+    let wet = report(&shop.database, &settings).await;
+    assert_eq!(found(&wet), expected);
+    assert!(wet["drifts"].as_array().unwrap().iter().all(|drift| drift["mended"] == true));
+    assert_eq!(wet["skus"], 12, "six in the cache, and six in the books");
+    for (sku, _) in lies {
+        // What was repaired expires by itself.
+        let entry = redis.entry(sku).await;
+        let right = entry.as_ref().is_none_or(|(text, _)| text.starts_with("1 2 99 0 "));
+        assert!(right, "{sku}: {entry:?}");
+    }
+    assert_eq!(found(&report(&shop.database, &settings[..2]).await), [""; 0]);
+    let recorded = "SELECT CONCAT_WS(' ', run, COUNT(*), COUNT(mended_at)) FROM reconcile_drift \
+                    GROUP BY run ORDER BY run";
+    assert_eq!(shop.database.lines(recorded).await, ["1 5 0", "2 5 5"]);
+    let nowhere = ["--redis-url", "redis+unix:///nowhere/redis.sock"];
+    let (code, text) = reconcile(&shop.database, &nowhere).await;
+    assert_eq!((code, &*text), (2, ""), "the cache is not there");
+    // It goes on where it was.
+    assert_eq!(report(&shop.database, &settings[..2]).await["run"], 4);
+}
+
+/// Lies over the entries of SKUs that nobody reads, all the time, without an end to their life, while these
+/// SKUs are sold: soon after the end every entry is right, and what was found is recorded.
+async fn lies_are_found_while_orders_run(flavor: Flavor) {
+    let redis = Redis::start(&[]).await;
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let hotrow = shop.serve(&["--redis-url", &redis.url]).await;
+    let other = shop.serve(&["--redis-url", &redis.url]).await;
+    let client = shop.client(&hotrow);
+    for sku in UNREAD {
+        client.put_stock(sku, 1_000_000).await;
+    }
+    let liar = Liar::start(&redis, UNREAD, 9);
+    let load = Load::start(&client, 4, "o", |n| lines(&[(UNREAD[n % 3], 1)]));
+    let recorded = "SELECT COUNT(*) FROM reconcile_drift WHERE class = ";
+    for class in ["cache_ahead", "cache_wrong"] {
+        let query = format!("SELECT CAST(({recorded}'{class}') AS CHAR)");
+        until("lies of both kinds are recorded", async || {
+            shop.database.lines(&query).await != ["0"]
+        })
+        .await;
+    }
+    // Another process takes over.
+    drop(hotrow);
+    let client = shop.client(&other);
+    load.end().await;
+    let load = Load::start(&client, 4, "p", |n| lines(&[(UNREAD[n % 3], 1)]));
+    let runs = "SELECT CAST(COUNT(DISTINCT run) AS CHAR) FROM reconcile_drift";
+    until("the other one has found some", async || {
+        shop.database.lines(runs).await[0].parse::<u64>().unwrap() > 1
+    })
+    .await;
+    load.end().await;
+    liar.end().await;
+    let ended = Instant::now();
+    while !wrong(&shop, &redis).await.is_empty() {
+        assert!(ended.elapsed() < RIGHT_WITHIN, "still wrong: {:?}", wrong(&shop, &redis).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let admin = shop.admin(&other);
+    assert!(admin.metric("hotrow_reconcile_repairs_total").await > 0);
+    let seen = "hotrow_reconcile_differences_total{class=\"cache_ahead\"}";
+    assert!(admin.metric(seen).await > 0);
+}
+
+/// The entries that are not as MySQL has the SKU.
+async fn wrong(shop: &Shop, redis: &Redis) -> Vec<(String, String)> {
+    let mut wrong = Vec::new();
+    for stock in shop.database.books().await.stock {
+        let Some((text, _)) = redis.entry(&stock.sku).await else { continue };
+        let start = format!("1 {} {} {} ", stock.version, stock.available, stock.held);
+        if !text.starts_with(&start) {
+            wrong.push((text, start));
+        }
+    }
+    wrong
+}
+
+/// One key that Redis does not let us have is given up after its attempts, noted, and tried again when asked.
+async fn what_fails_alone_is_given_up(flavor: Flavor) {
+    let redis = Redis::start(&[]).await;
+    let acl = async |rules: &[&str]| {
+        let mut command = redis::cmd("ACL");
+        command.arg("SETUSER").arg("default").arg("resetkeys").arg(rules);
+        command.query_async::<()>(&mut redis.connect().await).await.unwrap();
+    };
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let hotrow = shop.serve(&[]).await;
+    let client = shop.client(&hotrow);
+    redis.set("bad", "1 9 9 9 9").await;
+    redis.set("good", "1 9 9 9 9").await;
+    acl(&["~hotrow:stock:", "~hotrow:stock:good"]).await;
+    let config = CacheConfig {
+        address: redis.url.parse().unwrap(),
+        prefix: PREFIX.to_owned(),
+        stale: Duration::from_secs(60),
+    };
+    let cache = Cache::open(&config, Metrics::new()).unwrap();
+    let pins = vec![Sku::new("good").unwrap()];
+    let library = Reconcile { cache: Some((cache, pins)), ..library(&shop.database).await };
+    let follow = tokio::spawn(library.follow());
+    let followed = "SELECT CAST(position AS CHAR) FROM reconcile_task WHERE name = 'follow'";
+    until("it follows", async || shop.database.lines(followed).await == ["0"]).await;
+    client.put_stock("bad", 100).await;
+    client.put_stock("good", 100).await;
+    let failures =
+        "SELECT CONCAT_WS(' ', sku, attempts, reason LIKE '%NOPERM%') FROM reconcile_failure";
+    until("it is given up", async || shop.database.lines(failures).await == ["bad 5 1"]).await;
+    assert!(redis.entry("good").await.unwrap().0.starts_with("1 1 100 0 "), "it has to go on");
+    follow.abort();
+    let retry = ["--redis-url", &redis.url, "--retry-failures"];
+    let (code, text) = reconcile(&shop.database, &retry).await;
+    assert!(code == 1 && text.starts_with("bad: still fails: "), "{code} {text}");
+    assert_eq!(shop.database.lines(failures).await, ["bad 6 1"]);
+    acl(&["allkeys"]).await;
+    let (code, text) = reconcile(&shop.database, &retry).await;
+    assert_eq!((code, &*text), (0, "bad: checked and repaired\n"));
+    assert_eq!(shop.database.lines(failures).await, [""; 0]);
+    let entry = redis.entry("bad").await;
+    assert!(entry.as_ref().is_none_or(|(text, _)| text.starts_with("1 1 100 0 ")), "{entry:?}");
+    assert_eq!(reconcile(&shop.database, &retry).await, (0, "Nothing was given up.\n".to_owned()));
+}
+
+/// A Redis that is gone altogether is waited for: nothing is given up, and nothing is skipped.
+async fn an_outage_is_waited_for(flavor: Flavor) {
+    let mut redis = Redis::start(&[]).await;
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let hotrow = shop.serve(&["--redis-url", &redis.url]).await;
+    let (client, admin) = (shop.client(&hotrow), shop.admin(&hotrow));
+    client.put_stock("good", 100).await;
+    until("the cache is used", async || admin.metric("hotrow_cache_up").await == 1).await;
+    redis.kill();
+    for n in 0..50 {
+        client.order(&format!("o-{n}"), &lines(&[("good", 1)])).await;
+    }
+    until("it is not used", async || admin.metric("hotrow_cache_up").await == 0).await;
+    redis.restart().await;
+    redis.set("good", "1 51 7 0 1000").await;
+    until("the lie is repaired", async || {
+        redis.entry("good").await.is_none_or(|(text, _)| text.starts_with("1 51 50 0 "))
+    })
+    .await;
+    let followed = "SELECT CAST(position = (SELECT MAX(place) FROM stock_version) AS CHAR) \
+                    FROM reconcile_task WHERE name = 'follow'";
+    until("all changes were followed", async || shop.database.lines(followed).await == ["1"]).await;
+    let failures = "SELECT sku FROM reconcile_failure";
+    assert_eq!(shop.database.lines(failures).await, [""; 0]);
+}
+
+both_flavors!(
+    each_lie_is_found_and_repaired,
+    lies_are_found_while_orders_run,
+    what_fails_alone_is_given_up,
+    an_outage_is_waited_for,
+);
