@@ -4,6 +4,7 @@
 //! grow the memory of whoever stores the series. Handles are resolved once, here.
 
 mod label;
+mod merging;
 mod reconcile;
 
 use std::fmt;
@@ -23,6 +24,7 @@ pub use self::label::{
     CacheEntry, CacheFailure, CacheRead, DriftClass, FlushMode, FlushOutcome, ListenerName,
     MergeKind, ResolutionOutcome, VerdictKind,
 };
+use self::merging::Merging;
 use self::reconcile::Reconciliation;
 
 type Labels = Vec<(&'static str, &'static str)>;
@@ -42,10 +44,7 @@ struct Inner {
     execute_seconds: Histogram,
     commit_seconds: Histogram,
     resolutions: Vec<Counter>,
-    merge_mode: Vec<Gauge>,
-    merge_mode_skus: Vec<Gauge>,
-    unmerged_orders: Vec<Counter>,
-    would_be_flushes: Counter,
+    merging: Merging,
     holds_expired: Counter,
     holds_overdue: Gauge,
     database_connections: Gauge,
@@ -89,18 +88,7 @@ impl Metrics {
             "HTTP connections open, by listener",
             http_connections.clone(),
         );
-        let merge_mode: Family<Labels, Gauge> = Family::default();
-        let help = "1 for the merge mode of all SKUs that have none of their own";
-        registry.register("merge_mode", help, merge_mode.clone());
-        let merge_mode_skus: Family<Labels, Gauge> = Family::default();
-        let help = "SKUs with a merge mode of their own, by mode";
-        registry.register("merge_mode_skus", help, merge_mode_skus.clone());
-        let unmerged_orders: Family<Labels, Counter> = Family::default();
-        let help = "Transactions of one order because of a merge mode, by mode";
-        registry.register("unmerged_orders", help, unmerged_orders.clone());
-        let would_be_flushes = Counter::default();
-        let help = "Transactions that merging would have made of those in mode dry-run";
-        registry.register("would_be_flushes", help, would_be_flushes.clone());
+        let merging = Merging::register(&mut registry);
         let holds_expired = Counter::default();
         registry.register(
             "holds_expired",
@@ -147,21 +135,8 @@ impl Metrics {
         let each = |family: &Family<Labels, Counter>, label, names: &mut dyn Iterator<Item = _>| {
             names.map(|name| family.get_or_create_owned(&vec![(label, name)])).collect()
         };
-        let by_mode = |family: &Family<Labels, Gauge>| {
-            let of = |kind: &MergeKind| family.get_or_create_owned(&vec![("mode", kind.name())]);
-            MergeKind::ALL.iter().map(of).collect::<Vec<Gauge>>()
-        };
-        let merge_mode = by_mode(&merge_mode);
-        merge_mode[MergeKind::On as usize].set(1);
         Self(Arc::new(Inner {
-            merge_mode,
-            merge_mode_skus: by_mode(&merge_mode_skus),
-            unmerged_orders: each(
-                &unmerged_orders,
-                "mode",
-                &mut MergeKind::ALL.iter().map(|kind| kind.name()),
-            ),
-            would_be_flushes,
+            merging,
             verdicts: each(
                 &verdicts,
                 "verdict",
@@ -290,28 +265,6 @@ impl Metrics {
         self.0.resolutions[outcome as usize].inc();
     }
 
-    /// The merge mode of all SKUs that have none of their own.
-    pub fn merge_mode(&self, mode: MergeKind) {
-        for (&kind, gauge) in MergeKind::ALL.iter().zip(&self.0.merge_mode) {
-            gauge.set(i64::from(kind == mode));
-        }
-    }
-
-    /// This many SKUs have this merge mode as their own.
-    pub fn merge_mode_skus(&self, mode: MergeKind, skus: usize) {
-        self.0.merge_mode_skus[mode as usize].set(saturate(skus));
-    }
-
-    /// This many transactions so far had one order because of this merge mode.
-    pub fn unmerged_orders(&self, mode: MergeKind, total: u64) {
-        raise(&self.0.unmerged_orders[mode as usize], total);
-    }
-
-    /// This many transactions so far merging would have made of those in mode `dry-run`.
-    pub fn would_be_flushes(&self, total: u64) {
-        raise(&self.0.would_be_flushes, total);
-    }
-
     /// This many holds were released because their time was over.
     pub fn holds_expired(&self, holds: u64) {
         self.0.holds_expired.inc_by(holds);
@@ -412,11 +365,6 @@ impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Metrics")
     }
-}
-
-/// Brings a counter with one writer to what that has counted.
-fn raise(counter: &Counter, total: u64) {
-    counter.inc_by(total.saturating_sub(counter.get()));
 }
 
 fn saturate(count: usize) -> i64 {

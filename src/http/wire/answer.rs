@@ -6,14 +6,12 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::form::{
-    CacheState, Durability, FullQueue, Identifier, MergeModeName, OrderState, Quantity, Source,
-    Time,
+    CacheState, Durability, FullQueue, Identifier, OrderState, Quantity, Source, Time,
 };
 use crate::cache;
 use crate::domain::{
     Adjustment, Buyer, Line, Order, OrderStatus, SaleWindow, Shortfall, Sku, Timestamp,
 };
-use crate::lane::LaneReport;
 use crate::store::{Change, StockRecord};
 
 /// An order, alone or as the success of a batch member, which carries its status code along.
@@ -180,42 +178,6 @@ impl<'a> From<&'a Change> for ChangeAnswer<'a> {
             available: change.available,
             delta: change.delta,
             orders: change.orders,
-        }
-    }
-}
-
-/// One lane.
-#[derive(Serialize, JsonSchema)]
-pub(in crate::http) struct LaneAnswer<'a> {
-    #[schemars(with = "Identifier")]
-    sku: &'a str,
-    /// Orders that wait.
-    depth: usize,
-    /// Flushes in the air.
-    in_flight: usize,
-    /// Mean orders of a flush since the lane last began to have traffic.
-    merged_per_flush: f64,
-    /// Stock after the newest flush that told it, in units.
-    last_available: Option<i64>,
-    /// Whether what waits together is one transaction, see `hotrow merge-mode`.
-    #[schemars(with = "MergeModeName")]
-    mode: &'static str,
-    /// Mean orders of a flush, had the orders of a dry run been merged; only when there was one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "f64")]
-    would_be_per_flush: Option<f64>,
-}
-
-impl<'a> From<&'a LaneReport> for LaneAnswer<'a> {
-    fn from(lane: &'a LaneReport) -> Self {
-        Self {
-            sku: lane.sku.as_str(),
-            depth: lane.depth,
-            in_flight: lane.in_flight,
-            merged_per_flush: lane.merged_per_flush,
-            last_available: lane.last_available,
-            mode: lane.mode.name(),
-            would_be_per_flush: lane.would_be_per_flush,
         }
     }
 }
