@@ -87,7 +87,7 @@ pub type Watch<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     /// One at a time.
-    #[error("another process is reconciling this database; wait until it has ended")]
+    #[error("another process is reconciling or archiving this database; wait until it has ended")]
     Busy,
     /// There is no such run.
     #[error("there is no run {0}; SELECT * FROM reconcile_run lists them")]

@@ -49,7 +49,6 @@ impl Sweep {
     async fn sweep_while_it_goes_well(&self, in_trouble: &mut bool) -> Result<(), StoreError> {
         let acquired = SweepConnection::acquire(&self.address, DESK_PATIENCE).await?;
         let Some(mut due_holds) = acquired else { return Ok(()) };
-        let mut deadlines = DeadlineConnection::open(&self.address, DESK_PATIENCE).await?;
         if std::mem::take(in_trouble) {
             info!("the sweep goes on");
         }
@@ -59,7 +58,7 @@ impl Sweep {
             let ((), (), ()) = tokio::try_join!(
                 read_round(&mut due_holds, due),
                 self.expire_pages(due_pages, settled),
-                forget_pages(&mut deadlines, settled_pages),
+                self.forget_pages(settled_pages),
             )?;
         }
     }
@@ -81,6 +80,24 @@ impl Sweep {
             }
         }
         self.metrics.holds_overdue(overdue);
+        Ok(())
+    }
+
+    /// Connects for the round, if there is anything to remove: an idle session would be ended by the server.
+    async fn forget_pages(
+        &self,
+        mut settled: mpsc::Receiver<Vec<Deadline>>,
+    ) -> Result<(), StoreError> {
+        let Some(mut page) = settled.recv().await else { return Ok(()) };
+        let mut deadlines = DeadlineConnection::open(&self.address, DESK_PATIENCE).await?;
+        loop {
+            deadlines.forget(&page).await?;
+            match settled.recv().await {
+                Some(next) => page = next,
+                None => break,
+            }
+        }
+        deadlines.close().await;
         Ok(())
     }
 
@@ -144,14 +161,4 @@ async fn read_round(
             return Ok(());
         }
     }
-}
-
-async fn forget_pages(
-    connection: &mut DeadlineConnection,
-    mut settled: mpsc::Receiver<Vec<Deadline>>,
-) -> Result<(), StoreError> {
-    while let Some(page) = settled.recv().await {
-        connection.forget(&page).await?;
-    }
-    Ok(())
 }

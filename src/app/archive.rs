@@ -11,7 +11,7 @@ use crate::store::mysql::{Address, ArchiveConnection};
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArchiveRun {
-    /// Another process archives this database.
+    /// Another process archives or reconciles this database.
     Elsewhere,
     /// A pass went to its end.
     Done {

@@ -5,15 +5,19 @@ mod report;
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{AppError, with_database};
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::limits::{DESK_PATIENCE, RECONCILE_PASS_SKUS};
-use crate::reconcile::{MendOutcome, Reconcile, Request};
+use crate::reconcile::{MendOutcome, Mending, Reconcile, Request};
 use crate::store::mysql::{Address, ChangeFeed, Desk};
 use crate::telemetry::metrics::Metrics;
 use progress::Shown;
+
+/// Well within the `wait_timeout` of a session.
+const KEEP_PAUSE: Duration = Duration::from_secs(15);
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,12 +93,12 @@ async fn apply(
     run: u64,
     options: ReconcileOptions,
 ) -> Result<Told, AppError> {
-    let mending = reconcile.mending(run).await?;
+    let mut mending = reconcile.mending(run).await?;
     if mending.drifts().is_empty() {
         let text = format!("Run {run} has found nothing that is left to be mended in MySQL.\n");
         return Ok(Told { text, differs: false });
     }
-    if !options.yes && !agreed(report::to_mend(mending.drifts())).await? {
+    if !options.yes && !agreed_meanwhile(&mut mending).await? {
         return Ok(Told { text: "Nothing was changed.\n".to_owned(), differs: true });
     }
     let shown = Shown::new();
@@ -111,6 +115,18 @@ async fn retry(reconcile: &Reconcile, options: ReconcileOptions) -> Result<Told,
     let text =
         if options.json { report::retried_json(&retried) } else { report::retried(&retried) };
     Ok(Told { text, differs: retried.iter().any(|(_, error)| error.is_some()) })
+}
+
+/// Asks, and keeps the right to mend until there is an answer.
+async fn agreed_meanwhile(mending: &mut Mending) -> Result<bool, AppError> {
+    let mut asking = std::pin::pin!(agreed(report::to_mend(mending.drifts())));
+    loop {
+        tokio::select! {
+            agrees = &mut asking => return agrees,
+            // Not beside the asking: a query must not be cancelled.
+            () = tokio::time::sleep(KEEP_PAUSE) => mending.keep().await?,
+        }
+    }
 }
 
 /// Asks on the terminal. Where there is none, nobody agrees.

@@ -52,6 +52,15 @@ impl Mending {
         &self.drifts
     }
 
+    /// Keeps the right while somebody thinks about it, if it is called at least twice a minute. Not to be
+    /// cancelled.
+    ///
+    /// # Errors
+    /// [`ReconcileError::Store`] when the database does not answer; the right is lost.
+    pub async fn keep(&mut self) -> Result<(), ReconcileError> {
+        Ok(self.connection.keep().await?)
+    }
+
     /// Compares the SKUs once more, and mends what is still as it was reported.
     ///
     /// # Errors

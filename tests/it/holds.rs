@@ -6,17 +6,12 @@ use std::sync::Arc;
 use hotrow::embedded::Flavor;
 use hyper::Method;
 use serde_json::{Value, json};
-use sqlx::AssertSqlSafe;
 use tokio::task::JoinSet;
 
 use crate::support::audit::audit;
 use crate::support::client::{Client, Reply};
 use crate::support::database;
 use crate::support::shop::{Shop, until};
-
-/// Statements that end all other sessions of this database.
-const KILL_OTHERS: &str = "SELECT CONCAT('KILL ', id) FROM information_schema.processlist \
-                           WHERE db = DATABASE() AND id <> CONNECTION_ID()";
 
 async fn post(client: &Client, path: &str, body: Option<Value>) -> Reply {
     client.call(Method::POST, path, body).await.unwrap()
@@ -290,18 +285,10 @@ async fn what_is_remembered_may_be_settled_by_others(flavor: Flavor) {
     let one = shop.serve(&[]).await;
     let ours = shop.client(&one);
     hold(&ours, "gone", None, 1, 600).await;
-    for text in [
-        "DELETE FROM movement WHERE order_id = 'gone'".to_owned(),
-        "UPDATE stock SET available = available + 1, held = held - 1".to_owned(),
-    ]
-    .into_iter()
-    .chain(shop.database.lines(KILL_OTHERS).await)
-    {
-        sqlx::raw_sql(AssertSqlSafe(text))
-            .execute(&mut shop.database.connect().await)
-            .await
-            .unwrap();
-    }
+    let by_hand = "DELETE FROM movement WHERE order_id = 'gone'; \
+                   UPDATE stock SET available = available + 1, held = held - 1";
+    sqlx::raw_sql(by_hand).execute(&mut shop.database.connect().await).await.unwrap();
+    shop.database.end_sessions(0).await;
     until("the process has met the end of its sessions", async || {
         ours.order("o-1", &crate::support::client::lines(&[("a", 1)]))
             .await
@@ -333,6 +320,26 @@ async fn the_sweep_survives_its_process(flavor: Flavor) {
     audit(&shop.database).await;
 }
 
+/// The server ends sessions that were idle for a minute; the sweep has none of these.
+async fn a_sweep_that_had_nothing_to_do_goes_on(flavor: Flavor) {
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let hotrow = shop.serve(&[]).await;
+    let client = shop.client(&hotrow);
+    client.put_stock("a", 10).await;
+    let deadlines = "SELECT CAST(COUNT(*) AS CHAR) FROM hold_deadline";
+    for id in ["h-1", "h-2"] {
+        hold(&client, id, None, 1, 1).await;
+        until("the hold expires", async || stock(&client).await == (10, 0)).await;
+        until("its deadline is removed", async || shop.database.lines(deadlines).await == ["0"])
+            .await;
+        // Longer than a round of the sweep.
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        shop.database.end_sessions(3).await;
+    }
+    assert!(!hotrow.log().contains("the sweep"), "{}", hotrow.log());
+    audit(&shop.database).await;
+}
+
 both_flavors!(
     every_call_of_a_hold,
     the_terms_of_a_sku,
@@ -340,4 +347,5 @@ both_flavors!(
     a_limit_under_a_storm,
     what_is_remembered_may_be_settled_by_others,
     the_sweep_survives_its_process,
+    a_sweep_that_had_nothing_to_do_goes_on,
 );

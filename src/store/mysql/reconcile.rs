@@ -41,6 +41,14 @@ impl ReconcileConnection {
         Ok(Right::acquire(address, Work::Follow, patience).await?.map(Self))
     }
 
+    /// Keeps the right while there is nothing to do, if it is called at least twice a minute.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn keep(&mut self) -> Result<(), StoreError> {
+        self.0.keep().await
+    }
+
     /// Gives the right back.
     pub async fn release(self) {
         self.0.release().await;

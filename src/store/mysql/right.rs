@@ -91,6 +91,11 @@ impl Right {
         in_time(self.patience, running).await
     }
 
+    /// Keeps the right while there is nothing to do: the server ends sessions that are idle for a minute.
+    pub(super) async fn keep(&mut self) -> Result<(), StoreError> {
+        self.run("SELECT 1".to_owned(), |_, _| Ok(())).await
+    }
+
     /// Gives the right back.
     pub(super) async fn release(self) {
         close(self.session.connection).await;

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
 use super::address::Address;
-use super::connect::{Session, connect, run, run_to_error};
+use super::connect::{Session, close, connect, run, run_to_error};
 use super::error::is_timeout;
 use super::known::{order_id, read_known, taken_order};
 use super::right::{Right, Work, in_time};
@@ -101,6 +101,11 @@ impl DeadlineConnection {
             Ok(())
         };
         in_time(self.patience, forgetting).await
+    }
+
+    /// Says goodbye to the server.
+    pub async fn close(self) {
+        close(self.session.connection).await;
     }
 }
 

@@ -20,9 +20,8 @@ use crate::support::shop::{Load, Shop, until};
 const SEED: u64 = 5;
 const SKUS: &[&str] = &["a", "b", "c"];
 
-/// How long after the end of the load every entry is right: two seconds, on a machine that also runs other tests
-/// several times as long.
-const RIGHT_WITHIN: Duration = Duration::from_secs(10);
+/// How long after the end of the load every entry is right.
+const RIGHT_WITHIN: Duration = Duration::from_secs(2);
 
 /// The default of `redis_stale_ms`.
 const STALE_US: i64 = 2_000_000;

@@ -15,9 +15,8 @@ use crate::support::database;
 use crate::support::redis::{Liar, PREFIX, Redis};
 use crate::support::shop::{Load, Shop, until};
 
-/// How long after the end of load and lies every entry is right: two seconds, on a machine that also runs other
-/// tests several times as long.
-const RIGHT_WITHIN: Duration = Duration::from_secs(10);
+/// How long after the end of load and lies every entry is right.
+const RIGHT_WITHIN: Duration = Duration::from_secs(2);
 
 /// SKUs that nobody reads: only reconciliation looks at their entries.
 const UNREAD: &[&str] = &["a", "b", "c", "d"];

@@ -96,12 +96,7 @@ pub(super) fn write_movements(
         sql::INSERT_HOLDS.write(script, |hole, script| match hole {
             "flush_id" => write_int(script, flush),
             _ => write_rows(script, flavor, posted, |script, posted| {
-                let (sku, units) = posted.operation.line(0);
-                write_id(script, posted.operation.id().as_str());
-                script.push(',');
-                write_id(script, sku.as_str());
-                script.push(',');
-                write_int(script, units);
+                write_only_line(script, posted);
                 script.push(',');
                 let buyer = posted.operation.buyer();
                 write_or_null(script, buyer, |script, buyer| write_id(script, buyer.as_str()));
@@ -130,6 +125,15 @@ pub(super) fn write_movements(
 
 fn is_hold_of_one_line(posted: &Posted<'_>) -> bool {
     posted.hold().is_some() && posted.operation.width() == 1
+}
+
+fn write_only_line(script: &mut String, posted: &Posted<'_>) {
+    let (sku, units) = posted.operation.line(0);
+    write_id(script, posted.operation.id().as_str());
+    script.push(',');
+    write_id(script, sku.as_str());
+    script.push(',');
+    write_int(script, units);
 }
 
 /// The one movement that all of these make of their only line, when they settle orders in the same way.
@@ -172,14 +176,7 @@ fn write_settles(
         }
         "until" => write_or_null(script, until, |script, until| write_int(script, until.micros())),
         "flush_id" => write_int(script, flush),
-        _ => write_rows(script, flavor, posted, |script, posted| {
-            let (sku, units) = posted.operation.line(0);
-            write_id(script, posted.operation.id().as_str());
-            script.push(',');
-            write_id(script, sku.as_str());
-            script.push(',');
-            write_int(script, units);
-        }),
+        _ => write_rows(script, flavor, posted, write_only_line),
     });
 }
 
