@@ -62,8 +62,7 @@ pub const ORDER_DEADLINE_MS: u64 = 10_000;
 pub const DESK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
 /// Orders that are read together.
 pub const LOOKUP_ORDERS_MAX: usize = 1_024;
-/// Lines of the holds that a process remembers, so that it need not look them up to settle them; about
-/// 250 bytes each.
+/// Lines of the holds that a process remembers, so that it need not look them up to settle them.
 pub const RECENT_HOLD_LINES_MAX: usize = 131_072;
 /// SKUs whose stock is read by one statement.
 pub const LOOKUP_SKUS_MAX: usize = 2_048;
@@ -219,7 +218,7 @@ pub const GATE_REST_FACTOR: u32 = 10;
 /// milliseconds for the processor at most. More than the rows of any order: 50 lines, and as an id of its own an
 /// opening and an adjustment.
 pub const RECONCILE_PAGE: usize = 1_024;
-/// SKUs whose sums reconciliation keeps in memory, about 200 bytes each. For each so many the ledger is read
+/// SKUs whose sums, and rows of `stock`, reconciliation keeps in memory. For each so many the ledger is read
 /// once.
 pub const RECONCILE_PASS_SKUS: usize = 1_000_000;
 /// Differences of one run that are recorded; more are counted.

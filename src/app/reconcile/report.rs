@@ -22,7 +22,7 @@ pub(super) fn table(report: &Report) -> String {
     write_table(&mut text, &rows);
     let _ = writeln!(
         text,
-        "Run {}: {} SKUs, {} differences{}.",
+        "Run {}: {} SKUs, differences: {}{}.",
         run.id,
         run.skus,
         run.differences,
