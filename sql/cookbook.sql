@@ -147,15 +147,16 @@ GROUP BY USER, COMMAND, STATE
 ORDER BY sessions DESC
 LIMIT 50;
 
--- 19. How far behind is the change feed? It is noted when somebody reads the feed: without readers it stands still.
+-- 19. How far behind the changes is the check of the cache? It goes on while a hotrow with Redis runs.
 SELECT
-    change_gate.complete AS complete_up_to,
+    reconcile_task.position AS checked_up_to,
     newest.place AS newest_place,
-    newest.place - change_gate.complete AS places_behind,
-    newest.created_at AS newest_at
-FROM change_gate
+    newest.place - reconcile_task.position AS places_behind,
+    newest.created_at AS newest_at,
+    reconcile_task.last_success AS checked_at
+FROM reconcile_task
 JOIN stock_version AS newest ON newest.place = (SELECT MAX(place) FROM stock_version)
-WHERE change_gate.id = 1;
+WHERE reconcile_task.name = 'follow';
 
 -- 20. How large are the tables?
 SELECT table_name, row_estimate, data_mib, index_mib, total_mib, bytes_per_row

@@ -32,11 +32,11 @@ pub use classes::{Versions, balances, of_books};
 pub use entries::CheckError;
 use entries::Entries;
 pub use mend::{MendOutcome, Mending};
-pub use orders::check as check_order;
+pub use orders::{BrokenOrder, check as check_order};
 pub use retry::Retried;
 pub use run::{Report, Request};
 pub use schedule::{Cron, CronError};
-pub use sums::{BrokenOrder, Sums};
+pub use sums::Sums;
 
 /// What reconciliation works with. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -1,3 +1,3 @@
--- The highest place there is. A statement of its own: what is read here has to be read under the lock of the
--- gate.
-SELECT MAX(place) INTO @newest FROM stock_version
+-- The highest place there is. Read under the lock of the gate, by a statement of its own, it is the end of what is
+-- complete.
+SELECT MAX(place) FROM stock_version

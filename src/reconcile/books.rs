@@ -7,7 +7,7 @@ use crate::limits::{RECONCILE_PAGE, RECONCILE_REST_FACTOR};
 use crate::store::mysql::{ChangeFeed, ReconcileConnection};
 use crate::store::{Cursor, StockBooks, StoreError};
 
-use super::classes::{Versions, balances, of_books, of_order};
+use super::classes::{Versions, of_books, of_order};
 use super::findings::Findings;
 use super::sums::Sums;
 use super::{Progress, Watch};
@@ -57,15 +57,21 @@ pub(super) async fn pass(
     };
     connection.end_snapshot().await?;
     let skus = stock.len() as u64;
-    let mut sums = Sums::new(stock, early);
+    let mut sums = aside(move || Sums::new(stock, early)).await;
     read_ledger(connection, feed, place, &mut sums, findings, watch).await?;
-    for (stock, sum) in sums.finish() {
-        if !balances(&stock, sum) {
-            let versions = versions(connection, &stock).await?;
-            of_books(&stock, sum, versions).into_iter().for_each(|drift| findings.push(drift));
-        }
+    for (stock, sum) in aside(move || sums.unbalanced()).await {
+        let versions = versions(connection, &stock).await?;
+        of_books(&stock, sum, versions).into_iter().for_each(|drift| findings.push(drift));
     }
     Ok(Pass { skus, next })
+}
+
+/// Goes through all SKUs of a pass, which takes long enough to keep requests waiting that share the thread.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
 }
 
 /// A transaction that is stuck hides the end of the feed until it ends.

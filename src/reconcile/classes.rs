@@ -4,7 +4,7 @@ use crate::cache::Sighting;
 use crate::store::{BooksSum, Drift, Mend, StockBooks, StockRecord};
 use crate::telemetry::metrics::{CacheEntry, DriftClass};
 
-use super::sums::BrokenOrder;
+use super::orders::BrokenOrder;
 
 /// What is known of a SKU whose books have to be looked at more closely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Kind, Standing, Step};
+use crate::domain::{Kind, Sku, Standing, Step};
 use crate::store::LedgerRow;
+
+/// An order whose movements contradict each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenOrder {
+    /// Of which SKU, or of the first of several.
+    pub sku: Sku,
+    /// Which, and how.
+    pub what: String,
+}
 
 /// Looks at all rows of the ledger under one id, in the order of step and line.
 ///

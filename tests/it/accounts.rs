@@ -336,7 +336,7 @@ async fn the_engine_needs_no_more(flavor: Flavor) {
         "DELETE FROM stock_version",
         "UPDATE stock_version SET delta = 0",
         "DELETE FROM change_gate",
-        "INSERT INTO change_gate VALUES (2, 0)",
+        "INSERT INTO change_gate VALUES (2)",
         "SELECT * FROM instance",
         "UPDATE view_source SET source = ''",
         "INSERT INTO _sqlx_migrations SELECT * FROM _sqlx_migrations",
@@ -459,7 +459,7 @@ async fn readers_see_everything_and_change_nothing(flavor: Flavor) {
     }
     let writes = [
         "UPDATE stock SET available = 0",
-        "UPDATE change_gate SET complete = 0",
+        "UPDATE change_gate SET id = 2",
         "INSERT INTO reconcile_run (kind, dry_run, phase) VALUES ('full', 0, 'books')",
     ];
     premises.denied("reader", &writes).await;

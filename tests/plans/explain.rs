@@ -85,9 +85,7 @@ enum Statement {
     SelectStock,
     SelectOpening,
     OpenVersion,
-    SelectComplete,
     LockGate,
-    NoteComplete,
     SelectChanges,
     SelectNewest,
     InsertRow,
@@ -107,7 +105,7 @@ enum Statement {
 }
 
 impl Statement {
-    const ALL: [Self; 34] = [
+    const ALL: [Self; 32] = [
         Self::InsertTakes,
         Self::InsertTakeOne,
         Self::InsertHolds,
@@ -123,9 +121,7 @@ impl Statement {
         Self::SelectStock,
         Self::SelectOpening,
         Self::OpenVersion,
-        Self::SelectComplete,
         Self::LockGate,
-        Self::NoteComplete,
         Self::SelectChanges,
         Self::SelectNewest,
         Self::InsertRow,
@@ -186,10 +182,8 @@ impl Statement {
             () if starts("SELECT") && has("FROM movement STRAIGHT_JOIN stock") => {
                 Self::SelectWritten
             }
-            () if starts("SELECT complete, (") => Self::SelectComplete,
             () if starts("SELECT place, sku, version") => Self::SelectChanges,
-            () if starts("SELECT MAX(place) INTO") => Self::SelectNewest,
-            () if starts("UPDATE change_gate") => Self::NoteComplete,
+            () if starts("SELECT MAX(place) FROM") => Self::SelectNewest,
             () if has(" id FROM change_gate") && has("FOR UPDATE") => Self::LockGate,
             () if has("movement") || has("stock") || has("change_gate") => {
                 panic!("which statement is this?\n{text}")
@@ -228,8 +222,7 @@ impl Statement {
             // A bare UPDATE is never shown as const.
             Self::UpdateStockOne | Self::Probe | Self::UpdateTerms => &[("stock", &["range"])],
             Self::InsertVersionOne => &[("stock", &["const"])],
-            Self::OpenVersion | Self::LockGate | Self::SelectComplete => &[],
-            Self::NoteComplete => &[("change_gate", &["range"])],
+            Self::OpenVersion | Self::LockGate => &[],
             // The end of an index, which is not shown as an access.
             Self::SelectNewest => &[],
             Self::SelectChanges => &[("stock_version", &["range"])],

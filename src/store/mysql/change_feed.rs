@@ -2,7 +2,8 @@
 //!
 //! Every change gets a place when it is written, and may commit after one with a higher place. So a flush
 //! holds a shared lock of the gate from before it gets places until its commit, and whoever has the gate for
-//! himself comes after all of them: what has a place by then is complete, and is read in that order.
+//! himself comes after all of them: what has a place by then is complete, and is read in that order. He lets go
+//! of it at once, since new flushes wait behind him.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -213,39 +214,34 @@ impl ChangeFeed {
         Ok(seen?)
     }
 
-    /// Notes what is complete, if something was committed since that was last done.
+    /// Sees what is complete, if something was committed since that was last done.
     async fn complete(&self, wait_ms: u64) -> Result<(), Trouble> {
-        let (complete, newest) = self
-            .desk
-            .pooled()
-            .detached(|connection| {
-                Box::pin(async move {
-                    let (_, rows) = run(connection, sql::SELECT_COMPLETE.text().to_owned()).await?;
-                    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-                    Ok((row.try_get::<u64, _>(0)?, row.try_get::<Option<u64>, _>(1)?))
-                })
-            })
-            .await?;
-        // Another process may have noted it.
-        self.complete.store(complete, Ordering::Release);
-        let Some(newest) = newest.filter(|newest| *newest > complete) else { return Ok(()) };
+        let newest = self.newest(sql::SELECT_NEWEST.text().to_owned()).await?;
+        if newest <= self.complete.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let mut script = "BEGIN;\n".to_owned();
         let within = self.desk.pooled().flavor().select_within(wait_ms);
         sql::LOCK_GATE.write(&mut script, |_, script| script.push_str(&within));
-        for statement in [&sql::SELECT_NEWEST, &sql::NOTE_COMPLETE] {
-            script.push_str(";\n");
-            script.push_str(statement.text());
-        }
+        script.push_str(";\n");
+        script.push_str(sql::SELECT_NEWEST.text());
+        // Nothing was written, so this lets go of the gate without a wait for the disk.
         script.push_str(";\nCOMMIT");
-        self.desk
-            .pooled()
-            .detached(|connection| {
-                Box::pin(async move { Ok(run(connection, script).await.map(drop)?) })
-            })
-            .await?;
-        // Or more, which the next look reads.
+        let newest = self.newest(script).await?;
         self.complete.store(newest, Ordering::Release);
         Ok(())
+    }
+
+    /// The highest place, as the last row that the script reads.
+    async fn newest(&self, script: String) -> Result<u64, Trouble> {
+        let read = self.desk.pooled().detached(|connection| {
+            Box::pin(async move {
+                let (_, rows) = run(connection, script).await?;
+                let row = rows.last().ok_or(sqlx::Error::RowNotFound)?;
+                Ok(row.try_get::<Option<u64>, _>(0)?.unwrap_or(0))
+            })
+        });
+        read.await
     }
 }
 
