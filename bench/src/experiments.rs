@@ -128,7 +128,7 @@ impl ExperimentName {
             }
             Self::Ledger => settings.ledger_rows() as f64 / 60_000.0 + rounds * run * 3.0,
             Self::Million => 60.0,
-            Self::Reconcile => Self::few_long_rounds(settings) as f64 * 75.0 + 30.0,
+            Self::Reconcile => Self::few_long_rounds(settings) as f64 * 150.0 + 30.0,
         }
     }
 

@@ -25,9 +25,10 @@ use crate::turn::{Tally, Turn};
 use crate::workload::Workload;
 
 const ORDERS_PER_S: f64 = 10_000.0;
-/// The window without a run; the other lasts as long as the run, but no longer than this many times as long.
-const ALONE: Duration = Duration::from_secs(15);
-const LONGEST: u32 = 20;
+/// A window without a run: one before the run and one after it, so that drift of the machine hits both kinds.
+const ALONE: Duration = Duration::from_secs(20);
+/// The window beside it lasts as long as the run, but no longer than this.
+const LONGEST: Duration = Duration::from_secs(300);
 /// Numbers of the orders of one window: far from those of the next.
 const NUMBERS: u64 = 1 << 36;
 /// What it is expected to take for each million SKUs.
@@ -62,23 +63,24 @@ async fn play(
     collector: &mut Collector,
 ) -> Outcome<()> {
     database.preload(skus, |_| {}).await?;
-    let metrics = Metrics::new();
     let config =
         LanesConfig { connections: bench.settings.flush_connections, ..LanesConfig::default() };
-    let lanes = Lanes::start(database.address.clone(), config, metrics.clone()).await?;
+    let lanes = Lanes::start(database.address.clone(), config, Metrics::new()).await?;
     let mut load = Load { bench, lanes: &lanes, windows: 0, tally: Tally::default() };
     let rounds = ExperimentName::few_long_rounds(&load.bench.settings);
     for round in 0..rounds {
         load.bench.progress.doing(format!("reconcile, round {}/{rounds}", round + 1));
-        let (alone, ()) = load.window(ALONE, async |_| Ok(())).await?;
+        let (mut alone, ()) = load.window(ALONE, async |_| Ok(())).await?;
         let (beside, seconds) = load
-            .window(ALONE * LONGEST, async |turn| {
+            .window(LONGEST, async |turn| {
                 let began = Instant::now();
                 reconcile(database.address.clone()).await?;
                 turn.stop();
                 Ok(began.elapsed().as_secs_f64())
             })
             .await?;
+        let (after, ()) = load.window(ALONE, async |_| Ok(())).await?;
+        alone.add(&after)?;
         let (p99, p99_beside) = (quantile_ms(&alone, 0.99), quantile_ms(&beside, 0.99));
         let told = format!(
             "reconcile: {} s, p99 {} ms without and {} ms beside",

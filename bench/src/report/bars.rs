@@ -60,6 +60,8 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
         (Some(_) | None, _) => String::new(),
     };
     let touched = settings.by_suite("with 100,000 SKUs only: --suite standard", "").to_owned();
+    let reconciled =
+        settings.by_suite("with 100,000 SKUs only: --suite standard", "--workload reconcile");
     let plain = format!("{} connections", settings.plain_connections);
     let outstanding = format!("{} orders outstanding", settings.outstanding);
     vec![
@@ -218,6 +220,23 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             of(rate("reads", "orders-beside-reads"), rate("reads", "orders-alone")),
             reads_beside(report),
         ),
+        bar(
+            "full reconciliation of 1,000,000 SKUs beside orders",
+            AtMost(120.0),
+            " s",
+            report.median("reconcile", "run", "seconds"),
+            reconciled.to_owned(),
+        ),
+        bar(
+            "p99 of orders beside a full reconciliation / without",
+            AtMost(1.25),
+            "",
+            of(
+                report.median("reconcile", "beside", "p99_ms"),
+                report.median("reconcile", "without", "p99_ms"),
+            ),
+            reconciled.to_owned(),
+        ),
     ]
 }
 
@@ -274,7 +293,7 @@ mod tests {
             let bar = bars.iter().find(|bar| bar.name.starts_with(start)).unwrap();
             (bar.value, bar.holds)
         };
-        assert_eq!(bars.len(), 20);
+        assert_eq!(bars.len(), 22);
         assert_eq!(holds("hotrow / plain, one"), (Some(120.0), Some(true)));
         assert_eq!(holds("hotrow / bare"), (Some(0.75), Some(false)));
         assert_eq!(holds("open loop"), (Some(3.0), Some(true)));
