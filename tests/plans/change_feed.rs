@@ -215,6 +215,7 @@ async fn a_late_commit_is_not_skipped(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&STOCK).await;
     let (feed, other_feed) = (feed(&scene).await, feed(&scene).await);
     let before = rest(&feed, Cursor::BEGINNING, 100).await;
+    assert_eq!(rest(&other_feed, Cursor::BEGINNING, 100).await, before);
     let last = before[2].cursor;
     let mut late = scene.connection();
     let plan = merged(1, vec![take("o-1", &[("a", 1)])]);

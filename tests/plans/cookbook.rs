@@ -5,13 +5,12 @@ use std::fs;
 use hotrow::domain::{Available, Goal, Operation, PurchaseLimit, Standing, Terms};
 use hotrow::embedded::Flavor;
 use hotrow::engine::{FlushId, Plan};
-use hotrow::store::Cursor;
-use hotrow::store::mysql::{ChangeFeed, register_instance};
+use hotrow::store::mysql::{ChangeFeed, ReconcileConnection, register_instance};
 use sqlx::MySqlConnection;
 
 use crate::support::long::{Answer, ROWS, ask, fill, judge};
 use crate::support::make::{adjust, bought_by, cancel, deciding, held_for, settle, sku, take};
-use crate::support::scene::{Scene, land, run};
+use crate::support::scene::{LONG, Scene, land, run};
 use crate::support::sight::until;
 
 const TICKET: &str = "demo-ticket";
@@ -97,7 +96,10 @@ async fn scene(flavor: Flavor) -> (Scene, FlushId) {
         ],
     )
     .await;
-    ChangeFeed::new(desk).page(Cursor::BEGINNING, 100).await.unwrap();
+    let mut follower =
+        ReconcileConnection::acquire_follow(&scene.address, LONG).await.unwrap().unwrap();
+    follower.keep_position(ChangeFeed::new(desk).end().await.unwrap()).await.unwrap();
+    follower.release().await;
     let release =
         settle(&held_for(600, take("h-2", &[("shirt", 2)])), Standing::Held, Goal::Cancel);
     flush(&scene, FlushId(first.0 + 4), vec![vec![release]]).await;
@@ -152,10 +154,10 @@ async fn every_question_is_answered(flavor: Flavor) {
     let process = asker.ask(16).await;
     let instance = first.0 >> 40;
     assert_eq!(process.pick(&["order_id", "instance_id"]), [format!("o-1 {instance}")]);
-    let feed = asker.ask(19).await;
-    let numbers = feed.pick(&["complete_up_to", "newest_place", "places_behind"]);
+    let check = asker.ask(19).await;
+    let numbers = check.pick(&["checked_up_to", "newest_place", "places_behind"]);
     let numbers: Vec<u64> = numbers[0].split(' ').map(|number| number.parse().unwrap()).collect();
-    assert!(numbers[2] >= 1 && numbers[0] + numbers[2] == numbers[1], "{feed:?}");
+    assert!(numbers[2] >= 1 && numbers[0] + numbers[2] == numbers[1], "{check:?}");
     let tables = asker.ask(20).await.pick(&["table_name"]);
     for table in ["movement", "stock_version", "stock", "purchase", "hold_deadline"] {
         assert!(tables.iter().any(|known| known == table), "{table}: {tables:?}");

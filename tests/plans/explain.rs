@@ -71,6 +71,7 @@ const OTHER_PINS: &str = "\
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Statement {
     InsertTakes,
+    InsertAlikeTakes,
     InsertTakeOne,
     InsertHolds,
     InsertMovements,
@@ -105,8 +106,9 @@ enum Statement {
 }
 
 impl Statement {
-    const ALL: [Self; 32] = [
+    const ALL: [Self; 33] = [
         Self::InsertTakes,
+        Self::InsertAlikeTakes,
         Self::InsertTakeOne,
         Self::InsertHolds,
         Self::InsertMovements,
@@ -149,7 +151,12 @@ impl Statement {
         let has = |part: &str| text.contains(part);
         Some(match () {
             () if starts("INSERT INTO movement") && has("LAST_INSERT_ID") => Self::InsertTakeOne,
-            () if starts("INSERT INTO movement") && has("'take', 1, 'deduct'") => Self::InsertTakes,
+            () if starts("INSERT INTO movement") && has("planned (order_id) AS") => {
+                Self::InsertAlikeTakes
+            }
+            () if starts("INSERT INTO movement (order_id, sku, delta, flush_id)\n") => {
+                Self::InsertTakes
+            }
             () if starts("INSERT INTO stock_version") && has("ROW_COUNT()") => {
                 Self::InsertVersionOne
             }
@@ -198,6 +205,7 @@ impl Statement {
         const LOOKED_UP: &[&str] = &["eq_ref", "const"];
         match self {
             Self::InsertTakes
+            | Self::InsertAlikeTakes
             | Self::InsertTakeOne
             | Self::InsertMovements
             | Self::InsertHolds
@@ -481,6 +489,7 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
     }
     for list in [
         Statement::InsertTakes,
+        Statement::InsertAlikeTakes,
         Statement::InsertMovements,
         Statement::UpdateStock,
         Statement::InsertVersions,

@@ -1,4 +1,4 @@
-//! The texts of four flushes, byte for byte as the server gets them, so that a change of what runs
+//! The texts of five flushes, byte for byte as the server gets them, so that a change of what runs
 //! is seen in review. To accept one, copy the text that the failure shows into `tests/plans/golden`.
 
 use hotrow::embedded::Flavor;
@@ -30,13 +30,21 @@ async fn sent(alone: &Alone, plan: &Plan) -> String {
 async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
     let mut alone = Alone::new(flavor).await;
     alone.scene = alone.scene.with(&[("mug", 10), ("pen", 10), ("ink", 10)]).await;
-    let goldens: [(&str, Plan, [&str; 2]); 4] = [
+    let goldens: [(&str, Plan, [&str; 2]); 5] = [
         (
             "merged_one_sku",
             merged(1 << 40, vec![take("o-1", &[("mug", 2)]), take("o-2", &[("mug", 1)])]),
             [
                 include_str!("golden/merged_one_sku.mysql.sql"),
                 include_str!("golden/merged_one_sku.mariadb.sql"),
+            ],
+        ),
+        (
+            "merged_alike",
+            merged((1 << 40) + 4, vec![take("o-8", &[("mug", 2)]), take("o-9", &[("mug", 2)])]),
+            [
+                include_str!("golden/merged_alike.mysql.sql"),
+                include_str!("golden/merged_alike.mariadb.sql"),
             ],
         ),
         (

@@ -1,7 +1,7 @@
 BEGIN;
-INSERT INTO movement (order_id, step, line, kind, sku, delta, flush_id, created_at)
+INSERT INTO movement (order_id, sku, delta, flush_id, created_at)
 VALUES (
-    'o-7', 'take', 1, 'deduct', 'mug', -1, 1099511627779,
+    'o-7', 'mug', -1, 1099511627779,
     TIMESTAMP '1970-01-01 00:00:00'
         + INTERVAL LAST_INSERT_ID(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6))) MICROSECOND
 );

@@ -1,7 +1,7 @@
 BEGIN;
-INSERT INTO movement (order_id, step, line, kind, sku, delta, flush_id)
+INSERT INTO movement (order_id, sku, delta, flush_id)
 WITH planned (order_id, sku, delta) AS (VALUES ('o-1','mug',-2),('o-2','mug',-1))
-SELECT order_id, 'take', 1, 'deduct', sku, delta, 1099511627776 FROM planned;
+SELECT order_id, sku, delta, 1099511627776 FROM planned;
 UPDATE stock
 SET
     available = LAST_INSERT_ID(available + -3),

@@ -3,7 +3,9 @@
 use rustc_hash::FxHashMap;
 
 use super::{Script, Step as Part};
-use crate::domain::{Change, HoldSeconds, Kind, Operation, OrderId, Posting, Postings, Step, Timestamp};
+use crate::domain::{
+    Change, HoldSeconds, Kind, Operation, OrderId, Posting, Postings, Step, Timestamp,
+};
 use crate::store::mysql::flavor::Flavor;
 use crate::store::mysql::statement as sql;
 use crate::store::mysql::statement::{write_id, write_int, write_rows, write_text};

@@ -1,0 +1,36 @@
+BEGIN;
+INSERT INTO movement (order_id, sku, delta, flush_id)
+WITH planned (order_id) AS (VALUES ROW('o-8'),ROW('o-9'))
+SELECT order_id, 'mug', -2, 1099511627780 FROM planned;
+UPDATE stock
+SET
+    available = LAST_INSERT_ID(available + -4),
+    held = held + 0,
+    version = version + 1
+WHERE sku = 'mug' AND available >= 4 AND available <= 1000000000000000 AND held >= 0
+    AND (
+        NOT 1
+        OR purchase_limit IS NULL
+        AND (sale_starts_at IS NULL OR sale_starts_at <= NOW(6))
+        AND (sale_ends_at IS NULL OR sale_ends_at > NOW(6))
+    )
+    AND (NULL IS NULL OR NULL > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6)));
+INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
+VALUES (
+    'mug',
+    IF(
+        ROW_COUNT() = 1 AND (SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE) = 1,
+        (SELECT version FROM stock WHERE sku = 'mug'), NULL
+    ),
+    1099511627780, LAST_INSERT_ID(), -4, 2
+);
+SELECT
+    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available,
+    stock.purchase_limit IS NOT NULL
+    OR COALESCE(stock.sale_starts_at > NOW(6), FALSE)
+    OR COALESCE(stock.sale_ends_at <= NOW(6), FALSE)
+FROM movement STRAIGHT_JOIN stock
+WHERE movement.order_id = 'o-8' AND movement.step = 'take' AND movement.line = 1
+    AND stock.sku IN ('mug')
+
+COMMIT
