@@ -143,12 +143,12 @@ impl ExperimentName {
     }
 
     fn subjects(self, settings: &RunSettings) -> Vec<Subject> {
-        use Subject::{Bare, ForUpdate, Hotrow, HotrowCallers, Optimistic, Plain};
+        use Subject::{Bare, Hotrow, HotrowCallers, Plain};
         let all: Vec<Subject> = match self {
             Self::OneHot => Subject::value_variants().to_vec(),
-            Self::Zipf10k => settings
-                .by_suite(vec![Plain, Hotrow], vec![Plain, ForUpdate, Optimistic, Bare, Hotrow]),
-            Self::Uniform100k => settings.by_suite(vec![Plain, Hotrow], vec![Plain, Bare, Hotrow]),
+            Self::Zipf10k | Self::Uniform100k => {
+                settings.by_suite(vec![Plain, Hotrow], vec![Plain, Bare, Hotrow])
+            }
             Self::ThreeLines => vec![Plain, Hotrow],
             Self::Single => vec![Plain, HotrowCallers],
             Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => Vec::new(),

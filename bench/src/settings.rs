@@ -107,7 +107,7 @@ pub(crate) struct RunSettings {
     #[arg(long, default_value = "target/bench")]
     #[serde(skip)]
     pub out: PathBuf,
-    /// Seconds that are counted in each run of each subject. [default: 2; quick: 0.8]
+    /// Seconds that are counted in each run of each subject. [default: 1.5; quick: 0.8]
     #[arg(long)]
     pub seconds: Option<f64>,
     /// Seconds before them that are not counted. [default: 0.4; quick: 0.3]
@@ -164,7 +164,7 @@ fn mysql() -> ServerMake {
 impl RunSettings {
     /// The counted part of a run.
     pub(crate) fn duration(&self) -> Duration {
-        Duration::from_secs_f64(self.seconds.unwrap_or(self.by_suite(0.8, 2.0)))
+        Duration::from_secs_f64(self.seconds.unwrap_or(self.by_suite(0.8, 1.5)))
     }
 
     /// The part before it.

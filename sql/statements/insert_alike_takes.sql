@@ -1,4 +1,4 @@
--- The same for orders that all take the same quantity of the same SKU, as in a sale of one thing; it costs the
+-- The same for orders that all take the same quantity of the same SKU, as in a sale of one thing: it costs the
 -- server a sixth less a row than a form with every column.
 -- rows: (order_id)
 INSERT INTO movement (order_id, sku, delta, flush_id)

@@ -72,6 +72,7 @@ const OTHER_PINS: &str = "\
 enum Statement {
     InsertTakes,
     InsertAlikeTakes,
+    InsertEqualTakes,
     InsertTakeOne,
     InsertHolds,
     InsertMovements,
@@ -106,9 +107,10 @@ enum Statement {
 }
 
 impl Statement {
-    const ALL: [Self; 33] = [
+    const ALL: [Self; 34] = [
         Self::InsertTakes,
         Self::InsertAlikeTakes,
+        Self::InsertEqualTakes,
         Self::InsertTakeOne,
         Self::InsertHolds,
         Self::InsertMovements,
@@ -153,6 +155,9 @@ impl Statement {
             () if starts("INSERT INTO movement") && has("LAST_INSERT_ID") => Self::InsertTakeOne,
             () if starts("INSERT INTO movement") && has("planned (order_id) AS") => {
                 Self::InsertAlikeTakes
+            }
+            () if starts("INSERT INTO movement") && has("planned (order_id, sku) AS") => {
+                Self::InsertEqualTakes
             }
             () if starts("INSERT INTO movement (order_id, sku, delta, flush_id)\n") => {
                 Self::InsertTakes
@@ -206,6 +211,7 @@ impl Statement {
         match self {
             Self::InsertTakes
             | Self::InsertAlikeTakes
+            | Self::InsertEqualTakes
             | Self::InsertTakeOne
             | Self::InsertMovements
             | Self::InsertHolds
@@ -381,6 +387,8 @@ async fn drive(scene: &Scene, size: usize) {
     operations.push(cancel(&format!("single{size}-0"), &[("s-0", 1)]));
     operations.push(adjust(&format!("r{size}"), "s-0", 1, Some("found")));
     land(&mut connection, &next(operations, deciding)).await;
+    let mixed = |n| take(&format!("mixed{size}-{n}"), &[(&format!("s-{n}"), 1 + n as i64 % 2)]);
+    land(&mut connection, &next((0..size).map(mixed).collect(), merged)).await;
     // Of one SKU.
     let one = |n| take(&format!("one{size}-{n}"), &[("s-1", 1)]);
     land(&mut connection, &next((0..size).map(one).collect(), merged)).await;
@@ -490,6 +498,7 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
     for list in [
         Statement::InsertTakes,
         Statement::InsertAlikeTakes,
+        Statement::InsertEqualTakes,
         Statement::InsertMovements,
         Statement::UpdateStock,
         Statement::InsertVersions,

@@ -30,8 +30,11 @@ fn svg(height: u32, draw: impl FnOnce(&Area<'_>) -> Outcome<()>) -> Outcome<Stri
     Ok(text)
 }
 
+/// Room for the half of the last label that stands beyond the axis.
+const MARGIN_RIGHT: i32 = 30;
+
 fn color(index: usize) -> RGBColor {
-    const COLORS: [RGBColor; 8] = [
+    const COLORS: [RGBColor; 12] = [
         RGBColor(199, 104, 34),
         RGBColor(31, 96, 160),
         RGBColor(29, 107, 58),
@@ -40,6 +43,10 @@ fn color(index: usize) -> RGBColor {
         RGBColor(180, 40, 60),
         RGBColor(20, 140, 150),
         RGBColor(150, 130, 20),
+        RGBColor(232, 160, 110),
+        RGBColor(120, 170, 225),
+        RGBColor(120, 190, 130),
+        RGBColor(205, 140, 200),
     ];
     COLORS[index % COLORS.len()]
 }
@@ -62,6 +69,7 @@ pub(super) fn bars(experiment: &Experiment, figure: &str) -> Outcome<Option<Stri
         let rows = (0..count - 1).into_segmented();
         let mut chart = ChartBuilder::on(area)
             .margin(8)
+            .margin_right(MARGIN_RIGHT)
             .x_label_area_size(36)
             .y_label_area_size(130)
             .build_cartesian_2d(0.0..most, rows)?;
@@ -114,6 +122,7 @@ pub(super) fn ratios(ratios: &[(String, f64)]) -> Outcome<Option<String>> {
     let drawn = svg(60 + 26 * count as u32, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(8)
+            .margin_right(MARGIN_RIGHT)
             .x_label_area_size(36)
             .y_label_area_size(210)
             .build_cartesian_2d((least..most).log_scale(), (0..count - 1).into_segmented())?;
@@ -210,7 +219,7 @@ fn lines(
         all().fold((f64::MAX, f64::MIN), |(least, most), (_, y)| (least.min(y), most.max(y)));
     let drawn = svg(HEIGHT, |area| {
         let mut builder = ChartBuilder::on(area);
-        builder.margin(10).x_label_area_size(40).y_label_area_size(70);
+        builder.margin(10).margin_right(MARGIN_RIGHT).x_label_area_size(40).y_label_area_size(70);
         let x_range = x_least..x_most.max(x_least + 1e-9);
         // One macro would do: the two kinds of axes are different types.
         if log {

@@ -2,6 +2,7 @@
 
 mod ledger;
 mod stock;
+mod takes;
 
 use super::flavor::Flavor;
 use super::statement as sql;

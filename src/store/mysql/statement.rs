@@ -24,6 +24,7 @@ macro_rules! statement {
 }
 
 statement!(INSERT_TAKES, "insert_takes.sql");
+statement!(INSERT_EQUAL_TAKES, "insert_equal_takes.sql");
 statement!(INSERT_ALIKE_TAKES, "insert_alike_takes.sql");
 statement!(INSERT_TAKE_ONE, "insert_take_one.sql");
 statement!(INSERT_HOLDS, "insert_holds.sql");

@@ -2,10 +2,9 @@
 
 use rustc_hash::FxHashMap;
 
+use super::takes::write_takes;
 use super::{Script, Step as Part};
-use crate::domain::{
-    Change, HoldSeconds, Kind, Operation, OrderId, Posting, Postings, Step, Timestamp,
-};
+use crate::domain::{HoldSeconds, Kind, Operation, OrderId, Posting, Postings, Step, Timestamp};
 use crate::store::mysql::flavor::Flavor;
 use crate::store::mysql::statement as sql;
 use crate::store::mysql::statement::{write_id, write_int, write_rows, write_text};
@@ -73,36 +72,8 @@ pub(super) fn write_movements(
     flush: u64,
     posted: &[Posted<'_>],
 ) {
-    let plain = posted.iter().all(|posted| posted.operation.is_plain_take());
-    if let (true, [only]) = (plain, posted) {
-        let change = only.operation.change(0);
-        sql::INSERT_TAKE_ONE.write(script, |hole, script| match hole {
-            "order_id" => write_id(script, only.operation.id().as_str()),
-            "sku" => write_id(script, change.sku.as_str()),
-            "delta" => write_int(script, change.delta),
-            _ => write_int(script, flush),
-        });
-    } else if let (true, Some(change)) = (plain, same_change(posted)) {
-        sql::INSERT_ALIKE_TAKES.write(script, |hole, script| match hole {
-            "sku" => write_id(script, change.sku.as_str()),
-            "delta" => write_int(script, change.delta),
-            "flush_id" => write_int(script, flush),
-            _ => write_rows(script, flavor, posted, |script, posted| {
-                write_id(script, posted.operation.id().as_str());
-            }),
-        });
-    } else if plain {
-        sql::INSERT_TAKES.write(script, |hole, script| match hole {
-            "flush_id" => write_int(script, flush),
-            _ => write_rows(script, flavor, posted, |script, posted| {
-                let change = posted.operation.change(0);
-                write_id(script, posted.operation.id().as_str());
-                script.push(',');
-                write_id(script, change.sku.as_str());
-                script.push(',');
-                write_int(script, change.delta);
-            }),
-        });
+    if posted.iter().all(|posted| posted.operation.is_plain_take()) {
+        write_takes(script, flavor, flush, posted);
     } else if posted.iter().all(is_hold_of_one_line) {
         sql::INSERT_HOLDS.write(script, |hole, script| match hole {
             "flush_id" => write_int(script, flush),
@@ -132,12 +103,6 @@ pub(super) fn write_movements(
             }),
         });
     }
-}
-
-/// What all of these, with one line each, take.
-fn same_change<'p>(posted: &[Posted<'p>]) -> Option<Change<'p>> {
-    let first = posted.first()?.operation.change(0);
-    posted.iter().all(|posted| posted.operation.change(0) == first).then_some(first)
 }
 
 fn is_hold_of_one_line(posted: &Posted<'_>) -> bool {

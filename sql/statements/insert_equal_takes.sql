@@ -1,0 +1,5 @@
+-- The same for orders that all take the same quantity, of one SKU or another.
+-- rows: (order_id, sku)
+INSERT INTO movement (order_id, sku, delta, flush_id)
+WITH planned (order_id, sku) AS (VALUES {rows})
+SELECT order_id, sku, {delta}, {flush_id} FROM planned
