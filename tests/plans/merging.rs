@@ -9,6 +9,27 @@ use crate::support::scene::{Scene, land, ready};
 
 const CEILING: i64 = 1_000_000_000_000_000;
 
+/// Plain takes alone, whatever they have in common: each row says its own SKU and quantity.
+async fn what_takes_have_in_common_is_said_right(flavor: Flavor) {
+    let flushes = [
+        ("one", vec![("a", 2)]),
+        ("alike", vec![("a", 2), ("a", 2), ("a", 2)]),
+        ("of one quantity", vec![("a", 2), ("b", 2), ("a", 2)]),
+        ("of one SKU", vec![("a", 2), ("a", 1), ("a", 2)]),
+        ("mixed", vec![("a", 2), ("b", 1), ("a", 1)]),
+    ];
+    for (what, takes) in flushes {
+        let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 10)]).await;
+        let numbered = || takes.iter().enumerate();
+        let orders = numbered().map(|(n, line)| take(&format!("o-{n}"), &[*line])).collect();
+        land(&mut scene.connection(), &merged(7, orders)).await;
+        let row = |(n, (sku, units)): (usize, &(&str, i64))| {
+            format!("o-{n} take 1 deduct {sku} -{units} 7")
+        };
+        assert_eq!(scene.movements().await, numbered().map(row).collect::<Vec<_>>(), "{what}");
+    }
+}
+
 async fn a_flush_leaves_exactly_the_plan(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 10), ("c", 10)]).await;
     let mut connection = scene.connection();
@@ -173,6 +194,7 @@ async fn ids_are_compared_byte_by_byte(flavor: Flavor) {
 
 both_flavors!(
     a_flush_leaves_exactly_the_plan,
+    what_takes_have_in_common_is_said_right,
     a_flush_tells_what_it_leaves,
     a_plan_that_does_not_fit_leaves_nothing,
     a_known_id_leaves_nothing,
