@@ -8,7 +8,8 @@ GRANT SELECT, INSERT ON hotrow.movement TO 'hotrow_engine'@'%';
 GRANT SELECT, INSERT ON hotrow.stock_version TO 'hotrow_engine'@'%';
 -- Stock is opened and changed, never deleted.
 GRANT SELECT, INSERT, UPDATE ON hotrow.stock TO 'hotrow_engine'@'%';
--- The change feed: locked by every flush, and its end noted.
+-- The change feed: every flush locks its row; whoever looks for the end locks it for himself, which takes the
+-- right to UPDATE.
 GRANT SELECT, UPDATE ON hotrow.change_gate TO 'hotrow_engine'@'%';
 -- What buyers have comes and goes, and so do the ends of holds.
 GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.purchase TO 'hotrow_engine'@'%';

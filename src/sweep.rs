@@ -88,14 +88,11 @@ impl Sweep {
         &self,
         mut settled: mpsc::Receiver<Vec<Deadline>>,
     ) -> Result<(), StoreError> {
-        let Some(mut page) = settled.recv().await else { return Ok(()) };
+        let Some(first) = settled.recv().await else { return Ok(()) };
         let mut deadlines = DeadlineConnection::open(&self.address, DESK_PATIENCE).await?;
-        loop {
+        deadlines.forget(&first).await?;
+        while let Some(page) = settled.recv().await {
             deadlines.forget(&page).await?;
-            match settled.recv().await {
-                Some(next) => page = next,
-                None => break,
-            }
         }
         deadlines.close().await;
         Ok(())

@@ -1,5 +1,4 @@
--- The same for orders that all take the same quantity of the same SKU, as in a sale of one thing: it costs the
--- server a sixth less a row than a form with every column.
+-- The same for orders that all take the same quantity of the same SKU, as in a sale of one thing.
 -- rows: (order_id)
 INSERT INTO movement (order_id, sku, delta, flush_id)
 WITH planned (order_id) AS (VALUES {rows})

@@ -99,7 +99,7 @@ impl Right {
     /// Gives the right back. When this returns somebody else can have it, unless the server does not answer: it
     /// then goes with the connection, which the server may be some time to miss.
     pub(super) async fn release(mut self) {
-        let released = self.run("DO RELEASE_ALL_LOCKS()".to_owned(), |_, _| Ok(())).await;
+        let released = self.run(sql::RELEASE_RIGHT.text().to_owned(), |_, _| Ok(())).await;
         if let Err(error) = released {
             tracing::debug!(%error, "the right to some work goes with its connection");
         }

@@ -43,6 +43,7 @@ statement!(KEEP_PURCHASES, "keep_purchases.sql");
 statement!(DELETE_PURCHASES, "delete_purchases.sql");
 statement!(INSERT_HOLD_DEADLINES, "insert_hold_deadlines.sql");
 statement!(ACQUIRE_RIGHT, "acquire_right.sql");
+statement!(RELEASE_RIGHT, "release_right.sql");
 statement!(SELECT_DUE_HOLDS, "select_due_holds.sql");
 statement!(DELETE_DUE_RANGE, "delete_due_range.sql");
 statement!(DELETE_HOLD_DEADLINES, "delete_hold_deadlines.sql");
