@@ -39,8 +39,9 @@ pub const FLUSH_ORDERS_MAX: usize = 2_048;
 pub const FLUSH_ROWS_MAX: usize = 4_096;
 /// Most orders that one lane gives before the other ready lanes get their turn.
 pub const LANE_TURN_ORDERS_MAX: usize = 512;
-/// A lane without traffic is forgotten after one to two times this, in milliseconds.
-pub const LANE_REST_MS: u64 = 1_000;
+/// A lane without traffic is forgotten after one to two times this, in milliseconds. Orders of ever other SKUs
+/// leave a lane each, some hundred bytes, until then.
+pub const LANE_REST_MS: u64 = 250;
 /// Flushes of one lane in the air: one that commits, one that executes, and, while full ones wait behind
 /// these, two that write their ledger rows ahead.
 pub const LANE_FLIGHTS_MAX: usize = 4;

@@ -24,7 +24,7 @@ const WARMUP_ORDERS: u64 = 100_000;
 const WARMUP_SKUS: usize = 100;
 /// Their numbers: far from the others.
 const FIRST_WARMUP: u64 = 1 << 40;
-/// Until an idle service is at rest: lanes without traffic are forgotten after a second or two.
+/// Until an idle service is at rest: lanes without traffic are forgotten within a second.
 const REST: Duration = Duration::from_secs(5);
 const SERIES: &str = "service";
 /// What it is expected to take.
