@@ -78,6 +78,7 @@ enum Statement {
     InsertMovements,
     InsertSettles,
     UpdateStock,
+    UpdateStockTakes,
     UpdateStockOne,
     InsertVersions,
     InsertVersionOne,
@@ -107,7 +108,7 @@ enum Statement {
 }
 
 impl Statement {
-    const ALL: [Self; 34] = [
+    const ALL: [Self; 35] = [
         Self::InsertTakes,
         Self::InsertAlikeTakes,
         Self::InsertEqualTakes,
@@ -116,6 +117,7 @@ impl Statement {
         Self::InsertMovements,
         Self::InsertSettles,
         Self::UpdateStock,
+        Self::UpdateStockTakes,
         Self::UpdateStockOne,
         Self::InsertVersions,
         Self::InsertVersionOne,
@@ -175,6 +177,7 @@ impl Statement {
             () if starts("INSERT INTO movement") && has("'take', 1, 'hold'") => Self::InsertHolds,
             () if starts("INSERT INTO movement") => Self::InsertMovements,
             () if starts("UPDATE (") && has("STRAIGHT_JOIN purchase") => Self::KeepPurchases,
+            () if starts("UPDATE (") && has("planned (sku, units)") => Self::UpdateStockTakes,
             () if starts("UPDATE (") => Self::UpdateStock,
             () if starts("UPDATE stock\nSET\n    purchase_limit") => Self::UpdateTerms,
             () if starts("INSERT INTO purchase") => Self::InsertPurchases,
@@ -230,9 +233,11 @@ impl Statement {
             Self::SelectDueHolds => &[("movement", &["ref"]), ("hold_deadline", &["range"])],
             Self::DeleteDueRange => &[("hold_deadline", &["range"])],
             Self::DeleteHoldDeadlines => &[("met", LOOKED_UP)],
-            Self::UpdateStock | Self::InsertVersions | Self::LockStock | Self::SelectStock => {
-                &[("stock", LOOKED_UP)]
-            }
+            Self::UpdateStock
+            | Self::UpdateStockTakes
+            | Self::InsertVersions
+            | Self::LockStock
+            | Self::SelectStock => &[("stock", LOOKED_UP)],
             // A bare UPDATE is never shown as const.
             Self::UpdateStockOne | Self::Probe | Self::UpdateTerms => &[("stock", &["range"])],
             Self::InsertVersionOne => &[("stock", &["const"])],
@@ -501,6 +506,7 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
         Statement::InsertEqualTakes,
         Statement::InsertMovements,
         Statement::UpdateStock,
+        Statement::UpdateStockTakes,
         Statement::InsertVersions,
         Statement::SelectStock,
     ] {

@@ -1,4 +1,4 @@
-//! The texts of five flushes, byte for byte as the server gets them, so that a change of what runs
+//! The texts of six flushes, byte for byte as the server gets them, so that a change of what runs
 //! is seen in review. To accept one, copy the text that the failure shows into `tests/plans/golden`.
 
 use hotrow::embedded::Flavor;
@@ -30,7 +30,7 @@ async fn sent(alone: &Alone, plan: &Plan) -> String {
 async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
     let mut alone = Alone::new(flavor).await;
     alone.scene = alone.scene.with(&[("mug", 10), ("pen", 10), ("ink", 10)]).await;
-    let goldens: [(&str, Plan, [&str; 2]); 5] = [
+    let goldens: [(&str, Plan, [&str; 2]); 6] = [
         (
             "merged_one_sku",
             merged(1 << 40, vec![take("o-1", &[("mug", 2)]), take("o-2", &[("mug", 1)])]),
@@ -45,6 +45,14 @@ async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
             [
                 include_str!("golden/merged_alike.mysql.sql"),
                 include_str!("golden/merged_alike.mariadb.sql"),
+            ],
+        ),
+        (
+            "merged_takes",
+            merged((1 << 40) + 5, vec![take("o-10", &[("pen", 1)]), take("o-11", &[("mug", 2)])]),
+            [
+                include_str!("golden/merged_takes.mysql.sql"),
+                include_str!("golden/merged_takes.mariadb.sql"),
             ],
         ),
         (

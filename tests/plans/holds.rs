@@ -1,6 +1,6 @@
 //! Holds and what settles them, as the tables have them afterwards.
 
-use hotrow::domain::{Goal, OrderStatus, Refusal, Standing, Timestamp, Verdict};
+use hotrow::domain::{Goal, Operation, OrderStatus, Refusal, Standing, Timestamp, Verdict};
 use hotrow::embedded::Flavor;
 use hotrow::engine::{Execution, Failure, Verdicts};
 
@@ -243,6 +243,16 @@ async fn other_content_is_a_mismatch(flavor: Flavor) {
     }
 }
 
+/// The operation alone, beside takes, and beside what is not a take: each has its own form of the update.
+fn beside_others(operation: &Operation) -> [Vec<Operation>; 3] {
+    let order = take("beside", &[("b", 1)]);
+    let hold = held_for(600, order.clone());
+    [vec![], vec![order], vec![hold]].map(|mut others| {
+        others.insert(0, operation.clone());
+        others
+    })
+}
+
 async fn a_limit_counts_all_orders_of_a_buyer(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&[("a", 100), ("b", 100)]).await;
     let mut connection = scene.connection();
@@ -254,8 +264,10 @@ async fn a_limit_counts_all_orders_of_a_buyer(flavor: Flavor) {
     let_pass(&scene, "h-2").await;
     scene.run("UPDATE stock SET purchase_limit = 2 WHERE sku = 'a'").await;
     // Nothing is taken without looking.
-    let plan = merged(2, vec![by("dora", "o-2", 1)]);
-    assert_eq!(connection.execute(&plan).await, Execution::Failed(Failure::Guard));
+    for operations in beside_others(&by("dora", "o-2", 1)) {
+        let plan = merged(2, operations);
+        assert_eq!(connection.execute(&plan).await, Execution::Failed(Failure::Guard));
+    }
     let release = settle(&hold("ben", "h-1", 2), Standing::Held, Goal::Cancel);
     let plan = deciding(
         3,
@@ -301,7 +313,7 @@ async fn a_limit_counts_all_orders_of_a_buyer(flavor: Flavor) {
 }
 
 async fn a_sku_is_sold_in_its_window_only(flavor: Flavor) {
-    let scene = Scene::new(flavor).await.with(&[("a", 10)]).await;
+    let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 10)]).await;
     let mut connection = scene.connection();
     let hold = held_for(600, take("h-1", &[("a", 1)]));
     land(&mut connection, &merged(1, vec![hold.clone()])).await;
@@ -314,16 +326,20 @@ async fn a_sku_is_sold_in_its_window_only(flavor: Flavor) {
     ] {
         scene.run(&format!("UPDATE stock SET {window} WHERE sku = 'a'")).await;
         flush += 2;
-        let order = || vec![take(&format!("o-{flush}"), &[("a", 1)])];
-        let plan = merged(flush, order());
-        let executed = connection.execute(&plan).await;
-        connection.roll_back().await;
+        let order = take(&format!("o-{flush}"), &[("a", 1)]);
+        for operations in beside_others(&order) {
+            let executed = connection.execute(&merged(flush, operations)).await;
+            connection.roll_back().await;
+            if open {
+                assert!(matches!(executed, Execution::Ready { .. }), "{window}: {executed:?}");
+            } else {
+                assert_eq!(executed, Execution::Failed(Failure::Guard), "{window}");
+            }
+        }
         if open {
-            assert!(matches!(executed, Execution::Ready { .. }), "{window}: {executed:?}");
             continue;
         }
-        assert_eq!(executed, Execution::Failed(Failure::Guard), "{window}");
-        match connection.execute(&deciding(flush + 1, order())).await {
+        match connection.execute(&deciding(flush + 1, vec![order])).await {
             Execution::NothingToWrite { verdicts, left } => {
                 let refused = &each(verdicts)[0];
                 assert!(matches!(refused, Verdict::Refused(Refusal::SaleNotOpen { .. })));
@@ -339,7 +355,7 @@ async fn a_sku_is_sold_in_its_window_only(flavor: Flavor) {
     // Who holds something may confirm it, or give it back, at any time.
     scene.run("UPDATE stock SET sale_ends_at = UTC_TIMESTAMP(6) WHERE sku = 'a'").await;
     land(&mut connection, &merged(99, vec![settle(&hold, Standing::Held, Goal::Confirm)])).await;
-    assert_eq!(scene.held().await, ["a 9 0"]);
+    assert_eq!(scene.held().await, ["a 9 0", "b 10 0"]);
 }
 
 both_flavors!(

@@ -22,6 +22,14 @@ pub(super) fn write_stock(script: &mut String, flavor: Flavor, totals: &[SkuTota
             "on_terms" => write_int(script, i32::from(total.on_terms)),
             _ => write_until(script, total),
         });
+    } else if totals.iter().all(only_takes) {
+        sql::UPDATE_STOCK_TAKES.write(script, |_, script| {
+            write_rows(script, flavor, totals, |script, total| {
+                write_id(script, total.sku.as_str());
+                script.push(',');
+                write_int(script, total.need);
+            });
+        });
     } else {
         sql::UPDATE_STOCK.write(script, |_, script| {
             write_rows(script, flavor, totals, |script, total| {
@@ -38,6 +46,13 @@ pub(super) fn write_stock(script: &mut String, flavor: Flavor, totals: &[SkuTota
             });
         });
     }
+}
+
+/// True when all that has to hold before is that so much is there and on sale as is taken.
+fn only_takes(total: &SkuTotal) -> bool {
+    let SkuTotal { delta, held, need, rise, held_need, on_terms, until, sku: _, orders: _ } =
+        *total;
+    on_terms && need == -delta && (held, rise, held_need, until) == (0, 0, 0, None)
 }
 
 pub(super) fn write_versions(script: &mut String, flavor: Flavor, flush: u64, totals: &[SkuTotal]) {
