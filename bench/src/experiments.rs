@@ -108,16 +108,10 @@ impl ExperimentName {
             settings.duration().as_secs_f64() + settings.warmup().as_secs_f64() + RUN_OVERHEAD_S;
         let rounds = settings.rounds() as f64;
         match self {
-            Self::OneHot | Self::Zipf10k | Self::Single => {
-                rounds * run * self.subjects(settings).len() as f64
+            Self::OneHot | Self::Zipf10k | Self::Single | Self::ThreeLines => {
+                self.contest_runs(settings) as f64 * run
             }
-            Self::Uniform100k => {
-                rounds * (run + OPENING_100K_S) * self.subjects(settings).len() as f64
-            }
-            Self::ThreeLines => {
-                let rounds = Self::fewer_rounds(settings) as f64;
-                rounds * run * self.subjects(settings).len() as f64
-            }
+            Self::Uniform100k => self.contest_runs(settings) as f64 * (run + OPENING_100K_S),
             Self::OpenLoop => rounds * run * 3.0,
             Self::TwoInstances => rounds * run * 2.0,
             Self::Holds => Self::few_long_rounds(settings) as f64 * 25.0,
@@ -132,7 +126,20 @@ impl ExperimentName {
         }
     }
 
-    /// Rounds of experiments that no ratio of two subjects depends on.
+    /// Runs of all its subjects in all rounds.
+    fn contest_runs(self, settings: &RunSettings) -> usize {
+        let for_looking = self.for_looking();
+        let rounds_of = |subject: &Subject| {
+            if for_looking.contains(subject) {
+                Self::fewer_rounds(settings)
+            } else {
+                settings.rounds()
+            }
+        };
+        self.subjects(settings).iter().map(rounds_of).sum()
+    }
+
+    /// Rounds of experiments and subjects that no bar about a ratio depends on.
     pub(crate) fn fewer_rounds(settings: &RunSettings) -> usize {
         settings.rounds().min(3)
     }
@@ -160,6 +167,21 @@ impl ExperimentName {
         all.into_iter().filter(wanted).collect()
     }
 
+    /// Subjects of the comparison that no bar is about.
+    fn for_looking(self) -> Vec<Subject> {
+        use Subject::{Bare, ForUpdate, HotrowCallers, Optimistic, RedisEverysec};
+        match self {
+            Self::OneHot => vec![ForUpdate, Optimistic, HotrowCallers, RedisEverysec],
+            Self::Zipf10k | Self::Uniform100k => vec![Bare],
+            Self::ThreeLines => Subject::value_variants().to_vec(),
+            Self::Single | Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => {
+                Vec::new()
+            }
+            Self::Burst | Self::TwoInstances | Self::Ledger | Self::Million => Vec::new(),
+            Self::Holds | Self::Limit | Self::Reads | Self::Reconcile => Vec::new(),
+        }
+    }
+
     /// Measures it. What earlier experiments found is at hand, such as the ceiling.
     pub(crate) async fn measure(self, bench: &mut Bench, so_far: &Report) -> Outcome<Experiment> {
         let seed = bench.settings.seed;
@@ -168,6 +190,7 @@ impl ExperimentName {
             title: title.to_owned(),
             workload,
             subjects,
+            for_looking: self.for_looking(),
             settings: bench.settings.clone(),
         };
         match self {
@@ -184,9 +207,7 @@ impl ExperimentName {
             }
             Self::ThreeLines => {
                 let title = "three lines an order: two SKUs that every order takes, one of 10,000";
-                let mut contest = closed(title, Workload::three_lines(seed)?);
-                contest.settings.rounds = Some(Self::fewer_rounds(&bench.settings));
-                contest.measure(bench).await
+                closed(title, Workload::three_lines(seed)?).measure(bench).await
             }
             Self::Single => {
                 let title = "one client, one order at a time, nothing else";

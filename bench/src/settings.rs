@@ -108,7 +108,7 @@ pub(crate) struct RunSettings {
     #[arg(long, default_value = "target/bench")]
     #[serde(skip)]
     pub out: PathBuf,
-    /// Seconds that are counted in each run of each subject. [default: 1.5; quick: 0.8]
+    /// Seconds that are counted in each run of each subject. [default: 1.3; quick: 0.8]
     #[arg(long)]
     pub seconds: Option<f64>,
     /// Seconds before them that are not counted. [default: 0.4; quick: 0.3]
@@ -124,7 +124,7 @@ pub(crate) struct RunSettings {
     #[arg(long, value_enum, default_value_t = Style::Chunks)]
     pub style: Style,
     /// Orders that are submitted together in that style.
-    #[arg(long, default_value_t = 256)]
+    #[arg(long, default_value_t = 64)]
     pub chunk_orders: usize,
     /// Database connections of hotrow.
     #[arg(long, default_value_t = hotrow::limits::FLUSH_CONNECTIONS)]
@@ -150,7 +150,7 @@ pub(crate) struct RunSettings {
     /// Threads of the client.
     #[arg(long, default_value_t = 1)]
     pub client_threads: usize,
-    /// Rows in the big ledger. [default: 2,000,000; full: 20,000,000]
+    /// Rows in the big ledger. [default: 1,000,000; full: 20,000,000]
     #[arg(long)]
     pub ledger_rows: Option<usize>,
     /// The seed of every draw.
@@ -165,7 +165,7 @@ fn mysql() -> ServerMake {
 impl RunSettings {
     /// The counted part of a run.
     pub(crate) fn duration(&self) -> Duration {
-        Duration::from_secs_f64(self.seconds.unwrap_or(self.by_suite(0.8, 1.5)))
+        Duration::from_secs_f64(self.seconds.unwrap_or(self.by_suite(0.8, 1.3)))
     }
 
     /// The part before it.
@@ -182,7 +182,7 @@ impl RunSettings {
     pub(crate) fn ledger_rows(&self) -> usize {
         self.ledger_rows.unwrap_or(match self.suite {
             Suite::Quick => 200_000,
-            Suite::Standard => 2_000_000,
+            Suite::Standard => 1_000_000,
             Suite::Full => 20_000_000,
         })
     }
