@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use hotrow::domain::{
-    Line, NotExecuted, Operation, Order, OrderId, Quantity, Sku, Timestamp, Verdict,
+    Line, NotExecuted, Operation, Order, OrderId, Quantity, Refusal, Sku, Timestamp, Verdict,
 };
 use hotrow::engine::{
-    Action, Combiner, CommitOutcome, Execution, Failure, FlushId, Plan, Policy, Verdicts,
+    Action, Combiner, CommitOutcome, Execution, Failure, FlushId, Plan, Policy, SkuLeft, Verdicts,
 };
 
 const POLICY: Policy =
@@ -64,6 +64,15 @@ impl Desk {
     fn executed(&mut self, flush: u64) -> Vec<String> {
         let verdicts = Verdicts::AllDone(Timestamp::from_micros(1));
         let execution = Execution::Ready { verdicts, left: Vec::new() };
+        self.combiner.executed(self.now_ms, FlushId(flush), execution);
+        self.actions()
+    }
+
+    /// Each of its four orders is refused, and so much is left.
+    fn refused(&mut self, flush: u64, available: i64) -> Vec<String> {
+        let verdicts = Verdicts::Each(vec![Verdict::Refused(Refusal::Mismatch); 4]);
+        let left = vec![SkuLeft { sku: Sku::new("a").expect("valid"), available, on_terms: false }];
+        let execution = Execution::NothingToWrite { verdicts, left };
         self.combiner.executed(self.now_ms, FlushId(flush), execution);
         self.actions()
     }
@@ -175,6 +184,37 @@ fn an_id_of_the_flush_before_is_not_prepared_beside_it() {
         desk.arrive_as(id, "a");
     }
     assert_eq!(desk.actions(), ["execute 1 Merged 4", "prepare 2 Merged 2"]);
+}
+
+/// What is known of the ids of a sold-out lane is read ahead.
+#[test]
+fn refusals_are_prepared_ahead() {
+    let mut desk = Desk::new();
+    desk.arrive("a", 4);
+    desk.actions();
+    assert_eq!(desk.failed(1, Failure::Guard), ["execute 2 Deciding 4"]);
+    desk.refused(2, 0);
+    desk.arrive("a", 12);
+    let started = ["execute 3 Deciding 4", "prepare 4 Deciding 4", "prepare 5 Deciding 4"];
+    assert_eq!(desk.actions(), started);
+    assert_eq!(desk.prepared(4), [""; 0]);
+    assert_eq!(desk.refused(3, 0), ["finish 4"]);
+    assert_eq!(desk.failed(4, Failure::Conflict), [""; 0], "what follows is still being prepared");
+    assert_eq!(desk.prepared(5), ["roll back 5"]);
+    desk.combiner.rolled_back(0, FlushId(5));
+    assert_eq!(desk.actions()[0], "execute 6 Deciding 4");
+}
+
+/// It would be read again once the flush before has taken something.
+#[test]
+fn nothing_is_prepared_behind_a_decision_while_something_may_fit() {
+    let mut desk = Desk::new();
+    desk.arrive("a", 4);
+    desk.actions();
+    desk.failed(1, Failure::Guard);
+    desk.refused(2, 1);
+    desk.arrive("a", 16);
+    assert_eq!(desk.actions(), ["execute 3 Deciding 4"]);
 }
 
 /// Nobody waits for ever only because a flush fails at once, again and again.

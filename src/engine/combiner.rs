@@ -39,7 +39,8 @@ pub struct Policy {
 pub enum Action<T> {
     /// Execute the plan up to its commit; report by [`Combiner::executed`].
     Execute(Arc<Plan>),
-    /// Write the ledger rows of the plan and no more; report by [`Combiner::prepared`].
+    /// Do what needs no stock rows: write the ledger rows of a merged plan, read what is known of the ids of one
+    /// to be decided; report by [`Combiner::prepared`].
     Prepare(Arc<Plan>),
     /// Execute the rest of what was prepared; report by [`Combiner::executed`].
     Finish(Arc<Plan>),
@@ -295,10 +296,15 @@ impl<T> Combiner<T> {
                 .map(|id| &self.flights[id])
                 .filter(|flight| !flight.is_executed())
                 .collect();
-            if !before.is_empty() && before.iter().all(|flight| flight.can_be_followed()) {
+            let Some(newest) = before.last() else { continue };
+            let mode = newest.plan.mode;
+            let follows =
+                |flight: &&Flight<T>| flight.can_be_followed() && flight.plan.mode == mode;
+            if before.iter().all(follows) {
                 let members = before.iter().flat_map(|flight| &flight.members);
                 let orders_max = self.policy.flush_orders_max;
-                let draft = draft_ahead(ix, members, &mut self.lanes, &mut self.queue, orders_max);
+                let draft =
+                    draft_ahead(ix, mode, members, &mut self.lanes, &mut self.queue, orders_max);
                 if draft.is_some() {
                     return draft;
                 }

@@ -27,11 +27,11 @@ pub(super) struct Flight<T> {
 /// How far a flight is.
 #[derive(Debug)]
 pub(super) enum Stage {
-    /// A connection writes the ledger rows, ahead of the flush before it.
+    /// A connection does what needs no stock rows, ahead of the flush before it.
     Preparing,
     /// The same, but a flush before it came to nothing, so that it has to be undone.
     PreparingDoomed,
-    /// The ledger rows are written; waits until the flushes before it have changed the stock rows.
+    /// That is done; waits until the flushes before it have changed the stock rows.
     Prepared,
     /// A connection executes the plan.
     Executing,
@@ -81,7 +81,7 @@ impl<T> Flight<T> {
     /// goes first again.
     pub(super) fn can_be_followed(&self) -> bool {
         matches!(self.stage, Stage::Executing | Stage::Preparing | Stage::Prepared)
-            && matches!(self.plan.mode, Mode::Merged)
+            && !matches!(self.plan.mode, Mode::AtOnce)
             && !self.plan.resolving
     }
 

@@ -80,11 +80,14 @@ pub(super) fn draft<T>(
     None
 }
 
-/// Takes a flush of orders from a lane whose flushes before it are not executed yet, if it is at least
-/// half full. It stops at whatever should not be written ahead: an order of several lanes, one that
-/// failed before, and an id of a flush before, which would wait for this one while this one waits for it.
+/// Takes a flush of orders from a lane whose flushes before it, of this mode, are not executed yet, if it is
+/// at least half full. It stops at whatever should not be prepared ahead: an order of several lanes, one that
+/// failed before, an id of a flush before, which would wait for this one while this one waits for it, and
+/// among orders to be decided one that may fit, since what it is decided from is read again once anything
+/// is written.
 pub(super) fn draft_ahead<'p, T: 'p>(
     ix: LaneIx,
+    mode: Mode,
     before: impl Iterator<Item = &'p Member<T>>,
     lanes: &mut Lanes,
     queue: &mut Queue<T>,
@@ -94,10 +97,16 @@ pub(super) fn draft_ahead<'p, T: 'p>(
     // flush that is less full.
     let known: FxHashSet<u64> = before.map(|member| member.id_hash).collect();
     let mut drafting = Drafting::new(lanes, queue, orders_max, false);
+    drafting.draft.mode = mode;
+    let left = drafting.lanes.get(ix).left;
     let may_go = |waiting: &Waiting<T>| {
-        let lanes = waiting.member.lanes.as_slice();
-        lanes.len() == 1
-            && drafting.company_of(waiting) == Company::Merged
+        let may_fit = left.is_none_or(|left| left >= -waiting.operation.change(0).delta);
+        let goes = match drafting.company_of(waiting) {
+            Company::Merged => mode == Mode::Merged,
+            Company::Deciding => mode == Mode::Deciding && !may_fit,
+            Company::Apart | Company::Alone => false,
+        };
+        goes && waiting.member.lanes.as_slice().len() == 1
             && !known.contains(&waiting.member.id_hash)
     };
     let heads = drafting.lanes.get(ix).queue.iter().take(orders_max);

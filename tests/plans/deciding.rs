@@ -2,7 +2,7 @@
 
 use hotrow::domain::{OrderStatus, Refusal, Shortfall, Timestamp, Verdict};
 use hotrow::embedded::Flavor;
-use hotrow::engine::{Execution, SkuLeft, Verdicts};
+use hotrow::engine::{CommitOutcome, Execution, SkuLeft, Verdicts};
 
 use crate::support::make::{adjust, cancel, deciding, merged, sku, take};
 use crate::support::scene::{Scene, land, ready};
@@ -183,7 +183,44 @@ async fn a_decision_counts_what_was_committed_while_it_waited(flavor: Flavor) {
     }
 }
 
+/// What is read ahead of the locks is used if nothing was written meanwhile, else read again.
+async fn what_was_read_ahead_holds_until_something_is_written(flavor: Flavor) {
+    for meanwhile in [None, Some("o-2"), Some("o-9")] {
+        let scene = Scene::new(flavor).await.with(&[("a", 5), ("b", 5)]).await;
+        let mut connection = scene.connection();
+        land(&mut connection, &merged(1, vec![take("o-1", &[("a", 1)])])).await;
+        let orders = ["o-1", "o-2", "o-3"].map(|id| take(id, &[("a", 1)]));
+        let plan = deciding(2, [&orders[..], &[take("o-4", &[("a", 3)])]].concat());
+        connection.prepare(&plan).await.unwrap();
+        assert_eq!(scene.free(&["a", "b"]).await, ["a", "b"]);
+        // Another SKU tells nothing about this one.
+        land(&mut scene.connection(), &merged(3, vec![take("o-5", &[("b", 1)])])).await;
+        if let Some(id) = meanwhile {
+            land(&mut scene.connection(), &merged(4, vec![take(id, &[("a", 1)])])).await;
+        }
+        let Execution::Ready { verdicts, .. } = connection.finish(&plan).await else {
+            panic!("o-3 is new and fits")
+        };
+        assert_eq!(connection.commit(plan.id).await, CommitOutcome::Committed);
+        let replayed = each(verdicts).into_iter().map(|verdict| match verdict {
+            Verdict::Done { replayed, .. } => Some(replayed),
+            Verdict::Refused(_) | Verdict::NotExecuted(_) | Verdict::Unknown => None,
+        });
+        let second = Some(meanwhile == Some("o-2"));
+        assert_eq!(replayed.collect::<Vec<_>>(), [Some(true), second, Some(false), None]);
+        let left = if meanwhile == Some("o-9") { "a 1 4" } else { "a 2 " };
+        assert!(scene.stock().await[0].starts_with(left), "{meanwhile:?}");
+        // It is gone with its plan.
+        connection.prepare(&deciding(5, vec![take("o-1", &[("a", 1)])])).await.unwrap();
+        connection.roll_back().await;
+        let again = connection.execute(&deciding(6, vec![take("o-3", &[("a", 1)])])).await;
+        let Execution::NothingToWrite { verdicts, .. } = again else { panic!("{again:?}") };
+        assert!(matches!(each(verdicts)[0], Verdict::Done { replayed: true, .. }));
+    }
+}
+
 both_flavors!(
+    what_was_read_ahead_holds_until_something_is_written,
     each_order_gets_its_own_answer,
     a_stock_is_filled_up_to_the_ceiling,
     refusals_alone_write_nothing_and_hold_nothing,

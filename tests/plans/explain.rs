@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hotrow::domain::{Available, Goal, Operation, OrderId, Standing, Terms};
 use hotrow::embedded::Flavor;
-use hotrow::engine::Plan;
+use hotrow::engine::{CommitOutcome, Execution, Plan};
 use hotrow::limits::PINNED_SKUS_MAX;
 use hotrow::store::mysql::{ChangeFeed, DeadlineConnection, FlushConnection, SweepConnection};
 use hotrow::store::{Cursor, StockOpening};
@@ -84,6 +84,7 @@ enum Statement {
     InsertVersionOne,
     SelectWritten,
     LockStock,
+    SelectVersions,
     SelectKnown,
     SelectStock,
     SelectOpening,
@@ -108,7 +109,7 @@ enum Statement {
 }
 
 impl Statement {
-    const ALL: [Self; 35] = [
+    const ALL: [Self; 36] = [
         Self::InsertTakes,
         Self::InsertAlikeTakes,
         Self::InsertEqualTakes,
@@ -123,6 +124,7 @@ impl Statement {
         Self::InsertVersionOne,
         Self::SelectWritten,
         Self::LockStock,
+        Self::SelectVersions,
         Self::SelectKnown,
         Self::SelectStock,
         Self::SelectOpening,
@@ -191,6 +193,7 @@ impl Statement {
             () if starts("UPDATE stock\n") => Self::UpdateStockOne,
             () if starts("INSERT INTO stock_version") && has("planned") => Self::InsertVersions,
             () if starts("WITH planned (sku)") && has("FOR UPDATE") => Self::LockStock,
+            () if starts("WITH planned (sku)") => Self::SelectVersions,
             () if starts("WITH asked (order_id)") => Self::SelectKnown,
             () if starts("WITH asked (sku)") => Self::SelectStock,
             () if starts("SELECT\n    (SELECT delta FROM movement") => Self::SelectOpening,
@@ -237,6 +240,7 @@ impl Statement {
             | Self::UpdateStockTakes
             | Self::InsertVersions
             | Self::LockStock
+            | Self::SelectVersions
             | Self::SelectStock => &[("stock", LOOKED_UP)],
             // A bare UPDATE is never shown as const.
             Self::UpdateStockOne | Self::Probe | Self::UpdateTerms => &[("stock", &["range"])],
@@ -392,6 +396,10 @@ async fn drive(scene: &Scene, size: usize) {
     operations.push(cancel(&format!("single{size}-0"), &[("s-0", 1)]));
     operations.push(adjust(&format!("r{size}"), "s-0", 1, Some("found")));
     land(&mut connection, &next(operations, deciding)).await;
+    let ahead = next(double_lines(&format!("ahead{size}"), size), deciding);
+    connection.prepare(&ahead).await.unwrap();
+    assert!(matches!(connection.finish(&ahead).await, Execution::Ready { .. }));
+    assert_eq!(connection.commit(ahead.id).await, CommitOutcome::Committed);
     let mixed = |n| take(&format!("mixed{size}-{n}"), &[(&format!("s-{n}"), 1 + n as i64 % 2)]);
     land(&mut connection, &next((0..size).map(mixed).collect(), merged)).await;
     // Of one SKU.

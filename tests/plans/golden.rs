@@ -1,4 +1,4 @@
-//! The texts of six flushes, byte for byte as the server gets them, so that a change of what runs
+//! The texts of seven flushes, byte for byte as the server gets them, so that a change of what runs
 //! is seen in review. To accept one, copy the text that the failure shows into `tests/plans/golden`.
 
 use hotrow::embedded::Flavor;
@@ -9,10 +9,14 @@ use crate::support::make::{adjust, deciding, merged, take};
 use crate::support::scene::land;
 
 /// What was sent for a plan, a blank line between messages.
-async fn sent(alone: &Alone, plan: &Plan) -> String {
+async fn sent(alone: &Alone, plan: &Plan, ahead: bool) -> String {
     let work = async {
         let mut connection = alone.scene.connection();
         match plan.mode {
+            Mode::Deciding if ahead => {
+                connection.prepare(plan).await.unwrap();
+                drop(connection.finish(plan).await);
+            }
             Mode::AtOnce => drop(connection.execute(plan).await),
             Mode::Merged | Mode::Deciding => drop(land(&mut connection, plan).await),
         }
@@ -23,14 +27,15 @@ async fn sent(alone: &Alone, plan: &Plan) -> String {
     let ended =
         |text: &String| format!("{text}{}", if text.ends_with(';') { "\n" } else { "\n\n" });
     let text: String = texts.iter().map(ended).collect();
-    let flush = text.find("BEGIN;").expect("a flush begins its transaction");
+    let beginning = if ahead { "WITH planned" } else { "BEGIN;" };
+    let flush = text.find(beginning).expect("a flush begins like this");
     format!("{}\n", text[flush..].trim_end())
 }
 
 async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
     let mut alone = Alone::new(flavor).await;
     alone.scene = alone.scene.with(&[("mug", 10), ("pen", 10), ("ink", 10)]).await;
-    let goldens: [(&str, Plan, [&str; 2]); 6] = [
+    let goldens: [(&str, Plan, [&str; 2]); 7] = [
         (
             "merged_one_sku",
             merged(1 << 40, vec![take("o-1", &[("mug", 2)]), take("o-2", &[("mug", 1)])]),
@@ -86,6 +91,14 @@ async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
             ],
         ),
         (
+            "deciding_ahead",
+            deciding((1 << 40) + 6, vec![take("o-12", &[("mug", 99)])]),
+            [
+                include_str!("golden/deciding_ahead.mysql.sql"),
+                include_str!("golden/deciding_ahead.mariadb.sql"),
+            ],
+        ),
+        (
             "at_once",
             Plan { mode: Mode::AtOnce, ..merged((1 << 40) + 3, vec![take("o-7", &[("mug", 1)])]) },
             [include_str!("golden/at_once.mysql.sql"), include_str!("golden/at_once.mariadb.sql")],
@@ -97,7 +110,7 @@ async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
             Flavor::MySql => ("mysql", mysql),
             Flavor::MariaDb => ("mariadb", mariadb),
         };
-        let sent = sent(&alone, &plan).await;
+        let sent = sent(&alone, &plan, name.ends_with("_ahead")).await;
         if sent != expected {
             changed += &format!("=== tests/plans/golden/{name}.{suffix}.sql\n{sent}");
         }

@@ -64,6 +64,8 @@ kinds! {
     Probed,
     PreparedAhead,
     FailedPreparation,
+    ForesawRight,
+    ForesawWrong,
     // Faults.
     ConnectFailed,
     ConnectionLostInExecution,

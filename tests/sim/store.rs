@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use hotrow::domain::{Buyer, OrderId, Sku, Terms, Timestamp};
-use hotrow::engine::{Execution, FlushId, Plan};
+use hotrow::engine::{Execution, FlushId, KnownMovements, Plan};
+use rustc_hash::FxHashMap;
 
 use crate::hits::Hit;
 use crate::ledger::{ByHand, Entry, Key, Row};
@@ -53,6 +54,13 @@ struct Change {
     held: i64,
 }
 
+/// What a flush to be decided reads before it has its locks.
+#[derive(Debug)]
+struct Foreseen {
+    versions: Vec<Option<u64>>,
+    known: FxHashMap<OrderId, KnownMovements>,
+}
+
 /// A transaction, from its begin to its end.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -62,7 +70,7 @@ pub(crate) struct Session {
     by_hand: Option<ByHand>,
     /// True once everything is written and only the commit is missing.
     pub(crate) ready: bool,
-    /// True while it has written its ledger rows and waits to be told to go on.
+    /// True while it has done what needs no stock rows and waits to be told to go on.
     pub(crate) paused: bool,
     /// True when nobody listens to it any more.
     pub(crate) abandoned: bool,
@@ -78,6 +86,9 @@ pub(crate) struct Session {
     locked_at: Timestamp,
     /// True when a statement wrote fewer rows than its plan says.
     missed: bool,
+    foreseen: Option<Foreseen>,
+    /// Whether that still held under the locks.
+    pub(crate) foresaw_right: Option<bool>,
     todo: VecDeque<Todo>,
     rows: Vec<Row>,
     changes: Vec<Change>,

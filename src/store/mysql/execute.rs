@@ -6,8 +6,8 @@ use sqlx::mysql::MySqlRow;
 use super::answers::{Missed, ended_early, write};
 use super::connect::{Session, run};
 use super::error::describe;
-use super::known::{read_ledger, sku};
-use super::script::{Expected, Script, Step, accepted, lock_and_read, merged};
+use super::known::{Foreseen, read_known, read_ledger, sku};
+use super::script::{self, Expected, Script, Step, accepted, lock_and_read, merged};
 use crate::domain::Timestamp;
 use crate::engine::{Execution, Failure, FlushId, Left, Plan, SkuLeft, Verdicts, decide};
 
@@ -42,13 +42,19 @@ pub(super) async fn execute_script(
 pub(super) async fn execute_deciding(
     session: &mut Session,
     plan: &Plan,
+    foreseen: Option<Foreseen>,
 ) -> Result<Execution, sqlx::Error> {
-    let (script, statements) = lock_and_read(session.flavor, plan);
-    let (answered, rows) = run(&mut session.connection, script).await?;
-    if answered.len() != statements {
-        return Err(ended_early(answered.len(), statements));
+    let (script, statements) = lock_and_read(session.flavor, plan, foreseen.is_none());
+    let rows = read(session, script, statements).await?;
+    let mut ledger = read_ledger(&rows)?;
+    if let Some(foreseen) = foreseen {
+        ledger.known = match foreseen.still_known(&rows)? {
+            Some(known) => known,
+            None => {
+                read_known(&read(session, script::select_known(session.flavor, plan), 1).await?, 0)?
+            }
+        };
     }
-    let ledger = read_ledger(&rows)?;
     if plan.resolving
         && let Some(at) = ledger.landed(plan.id)
     {
@@ -71,6 +77,25 @@ pub(super) async fn execute_deciding(
     let left = std::mem::take(&mut decision.left);
     let verdicts = Verdicts::Each(decision.verdicts(written.recorded_at));
     Ok(Execution::Ready { verdicts, left })
+}
+
+/// Reads what a plan will be decided from, as far as no lock is needed.
+pub(super) async fn foresee(session: &mut Session, plan: &Plan) -> Result<Foreseen, sqlx::Error> {
+    let script = script::foresee(session.flavor, plan);
+    Foreseen::of(&read(session, script, 2).await?)
+}
+
+/// The rows of a text of so many statements.
+async fn read(
+    session: &mut Session,
+    script: String,
+    statements: usize,
+) -> Result<Vec<MySqlRow>, sqlx::Error> {
+    let (answered, rows) = run(&mut session.connection, script).await?;
+    if answered.len() != statements {
+        return Err(ended_early(answered.len(), statements));
+    }
+    Ok(rows)
 }
 
 /// Undoes a script that did not write what its plan says.

@@ -15,8 +15,9 @@ use super::connect::{Session, close, connect, run, run_to_error};
 use super::error::{commit_outcome_of, describe, failure_of, is_answer};
 use super::execute::{
     committed_at_once, execute_deciding, execute_merged, execute_script, failure_of_missed,
-    roll_back,
+    foresee, roll_back,
 };
+use super::known::Foreseen;
 use super::script::{Script, Step, at_once, finished, prepared};
 use super::statement as sql;
 use crate::engine::{CommitOutcome, Execution, Failure, FlushId, Mode, Plan};
@@ -40,6 +41,8 @@ pub struct FlushConnection {
     session: Option<Session>,
     sessions_made: u64,
     abandoned: Abandoned,
+    /// What was read for the plan that is prepared, if it is one to be decided.
+    foreseen: Option<Foreseen>,
 }
 
 impl std::fmt::Debug for Session {
@@ -52,7 +55,7 @@ impl FlushConnection {
     /// A connection that is made when the first plan needs it.
     #[must_use]
     pub fn new(address: Address, timing: FlushTiming, abandoned: Abandoned) -> Self {
-        Self { address, timing, session: None, sessions_made: 0, abandoned }
+        Self { address, timing, session: None, sessions_made: 0, abandoned, foreseen: None }
     }
 
     /// The number of the session with the server while there is one; each has another.
@@ -73,7 +76,8 @@ impl FlushConnection {
                 self.in_time(session, plan.id, work).await
             }
             Mode::Deciding => {
-                let work = async |session: &mut Session| execute_deciding(session, plan).await;
+                let work =
+                    async |session: &mut Session| execute_deciding(session, plan, None).await;
                 self.in_time(session, plan.id, work).await
             }
         };
@@ -123,12 +127,18 @@ impl FlushConnection {
         }
     }
 
-    /// Writes the ledger rows of a merged plan, and none of its stock rows.
+    /// Does what needs no lock on stock rows: writes the ledger rows of a merged plan, or reads what is known of
+    /// the ids of one to be decided, and of the stock, for [`FlushConnection::finish`] to see that it still holds.
     ///
     /// # Errors
     /// Why it could not; the transaction is over then.
     pub async fn prepare(&mut self, plan: &Plan) -> Result<(), Failure> {
         let Some(session) = self.ready_session().await else { return Err(Failure::Lost) };
+        if plan.mode == Mode::Deciding {
+            let work = async |session: &mut Session| foresee(session, plan).await;
+            self.foreseen = Some(self.in_time(session, plan.id, work).await?);
+            return Ok(());
+        }
         let work = async |session: &mut Session| {
             let script = prepared(session.flavor, plan);
             write(session, script).await
@@ -144,7 +154,13 @@ impl FlushConnection {
 
     /// Executes the rest of a plan that was prepared, up to the point where it can be committed.
     pub async fn finish(&mut self, plan: &Plan) -> Execution {
+        let foreseen = self.foreseen.take();
         let Some(session) = self.session.take() else { return Execution::Failed(Failure::Lost) };
+        if plan.mode == Mode::Deciding {
+            let work =
+                async |session: &mut Session| execute_deciding(session, plan, foreseen).await;
+            return self.in_time(session, plan.id, work).await.unwrap_or_else(Execution::Failed);
+        }
         let work = async |session: &mut Session| {
             let script = finished(session.flavor, plan);
             execute_script(session, plan, script).await
@@ -212,6 +228,7 @@ impl FlushConnection {
 
     /// Undoes what was executed.
     pub async fn roll_back(&mut self) {
+        self.foreseen = None;
         let Some(mut session) = self.session.take() else { return };
         let id = session.id;
         let work = async {

@@ -14,7 +14,9 @@ use crate::engine::{
 };
 
 /// Columns of `lock_stock.sql`.
-const STOCK_COLUMNS: usize = 7;
+const STOCK_COLUMNS: usize = 8;
+/// Columns of `select_versions.sql`.
+const VERSION_COLUMNS: usize = 2;
 /// Columns of `select_bought.sql`.
 const BOUGHT_COLUMNS: usize = 4;
 
@@ -42,6 +44,37 @@ pub(super) fn read_ledger(rows: &[MySqlRow]) -> Result<Ledger, sqlx::Error> {
     }
     ledger.known = read_known(known, 0)?;
     Ok(ledger)
+}
+
+/// What was read without a lock, to be used if the versions are the same under it.
+#[derive(Debug)]
+pub(super) struct Foreseen {
+    versions: FxHashMap<Sku, u64>,
+    known: FxHashMap<OrderId, KnownMovements>,
+}
+
+impl Foreseen {
+    /// From the rows of the text that foresees: the versions come first.
+    pub(super) fn of(rows: &[MySqlRow]) -> Result<Self, sqlx::Error> {
+        let (versions, known) =
+            rows.split_at(rows.partition_point(|row| row.len() == VERSION_COLUMNS));
+        let version = |row: &MySqlRow| Ok((sku(row, 0)?, row.try_get(1)?));
+        let versions = versions.iter().map(version).collect::<Result<_, sqlx::Error>>()?;
+        Ok(Self { versions, known: read_known(known, 0)? })
+    }
+
+    /// What was known of the ids, if nothing of these SKUs was written since: by the rows that were read
+    /// under the locks.
+    pub(super) fn still_known(
+        self,
+        rows: &[MySqlRow],
+    ) -> Result<Option<FxHashMap<OrderId, KnownMovements>>, sqlx::Error> {
+        let locked = rows.iter().filter(|row| row.len() == STOCK_COLUMNS);
+        let version = |row: &MySqlRow| Ok((sku(row, 0)?, row.try_get(STOCK_COLUMNS - 1)?));
+        let locked: FxHashMap<Sku, u64> =
+            locked.map(version).collect::<Result<_, sqlx::Error>>()?;
+        Ok((locked == self.versions).then_some(self.known))
+    }
 }
 
 fn locked_stock(row: &MySqlRow) -> Result<LockedStock, sqlx::Error> {

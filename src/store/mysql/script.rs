@@ -137,22 +137,20 @@ pub(super) fn accepted(flavor: Flavor, plan: &Plan, decision: &Decision) -> Scri
     script
 }
 
-/// Begins a transaction, locks the stock rows of a plan, and reads what is known of its ids and buyers.
-/// The second value is the number of its statements.
-pub(super) fn lock_and_read(flavor: Flavor, plan: &Plan) -> (String, usize) {
-    let changes = || plan.operations.iter().flat_map(|operation| operation.changes());
-    let skus: Vec<&Sku> = sorted(changes().map(|change| change.sku));
-    let ids: Vec<&OrderId> = sorted(plan.operations.iter().map(Operation::id));
+/// Begins a transaction, locks the stock rows of a plan, and reads what is known of its buyers and, unless
+/// that was read before, of its ids. The second value is the number of its statements.
+pub(super) fn lock_and_read(flavor: Flavor, plan: &Plan, reads_known: bool) -> (String, usize) {
+    let skus = skus_of(plan);
     let buyers: Vec<(&Sku, &Buyer)> = sorted(plan.operations.iter().flat_map(|operation| {
         let buyer = operation.buyer().into_iter();
         buyer.flat_map(|buyer| operation.changes().map(move |change| (change.sku, buyer)))
     }));
-    let mut script = String::with_capacity(256 + skus.len() * 32 + ids.len() * 32);
+    let mut script = String::with_capacity(512 + skus.len() * 32);
     script.push_str("BEGIN;\n");
     sql::LOCK_STOCK.write(&mut script, |_, script| {
         write_rows(script, flavor, &skus, |script, sku| write_id(script, sku.as_str()));
     });
-    let mut statements = 3;
+    let mut statements = 2;
     if !buyers.is_empty() {
         statements += 1;
         script.push_str(";\n");
@@ -164,9 +162,36 @@ pub(super) fn lock_and_read(flavor: Flavor, plan: &Plan) -> (String, usize) {
             });
         });
     }
-    script.push_str(";\n");
-    write_select_known(&mut script, flavor, &ids);
+    if reads_known {
+        statements += 1;
+        script.push_str(";\n");
+        script.push_str(&select_known(flavor, plan));
+    }
     (script, statements)
+}
+
+/// Reads, without a lock, the versions of the stock rows of a plan and then what is known of its ids.
+pub(super) fn foresee(flavor: Flavor, plan: &Plan) -> String {
+    let mut script = String::new();
+    sql::SELECT_VERSIONS.write(&mut script, |_, script| {
+        write_rows(script, flavor, &skus_of(plan), |script, sku| write_id(script, sku.as_str()));
+    });
+    script.push_str(";\n");
+    script.push_str(&select_known(flavor, plan));
+    script
+}
+
+/// Reads what is known of the ids of a plan.
+pub(super) fn select_known(flavor: Flavor, plan: &Plan) -> String {
+    let ids: Vec<&OrderId> = sorted(plan.operations.iter().map(Operation::id));
+    let mut script = String::with_capacity(768 + ids.len() * 48);
+    write_select_known(&mut script, flavor, &ids);
+    script
+}
+
+fn skus_of(plan: &Plan) -> Vec<&Sku> {
+    let changes = plan.operations.iter().flat_map(|operation| operation.changes());
+    sorted(changes.map(|change| change.sku))
 }
 
 /// Reads everything that the ledger has under these ids.

@@ -37,6 +37,7 @@ statement!(INSERT_VERSIONS, "insert_versions.sql");
 statement!(INSERT_VERSION_ONE, "insert_version_one.sql");
 statement!(SELECT_WRITTEN, "select_written.sql");
 statement!(LOCK_STOCK, "lock_stock.sql");
+statement!(SELECT_VERSIONS, "select_versions.sql");
 statement!(SELECT_KNOWN, "select_known.sql");
 statement!(SELECT_BOUGHT, "select_bought.sql");
 statement!(INSERT_PURCHASES, "insert_purchases.sql");

@@ -4,7 +4,7 @@ SELECT
     stock.sku, stock.available, stock.held, stock.purchase_limit,
     TIMESTAMPDIFF(MICROSECOND, '1970-01-01', stock.sale_starts_at),
     TIMESTAMPDIFF(MICROSECOND, '1970-01-01', stock.sale_ends_at),
-    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6))
+    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6)), stock.version
 FROM planned STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
 FOR UPDATE;
 WITH asked (order_id) AS (VALUES ('o-4'),('o-5'),('o-6'))

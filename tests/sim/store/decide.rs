@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use hotrow::domain::{NotExecuted, Timestamp, Verdict};
-use hotrow::engine::{Decision, Execution, Failure, Ledger, LockedStock, Plan, Verdicts, decide};
+use hotrow::engine::{
+    Decision, Execution, Failure, Ledger, LockedStock, Plan, SkuTotal, Verdicts, decide,
+};
+use rustc_hash::FxHashMap;
 
 use super::merged::change;
 use super::session::{Progress, Todo};
-use super::{SessionId, Store};
+use super::{Foreseen, SessionId, Store};
 use crate::ledger::rows_as_decided;
 use crate::plant::Plant;
 
@@ -15,7 +18,15 @@ impl Store {
     pub(super) fn decide(&mut self, id: SessionId) {
         let session = &self.sessions[&id];
         let plan = Arc::clone(session.plan.as_ref().expect("only flushes decide"));
-        let ledger = self.read(&plan, session.locked_at);
+        let mut ledger = self.read(&plan, session.locked_at);
+        let versions = self.versions(&plan);
+        let session = self.sessions.get_mut(&id).expect("it advances");
+        if let Some(foreseen) = session.foreseen.take() {
+            session.foresaw_right = Some(foreseen.versions == versions);
+            if foreseen.versions == versions {
+                ledger.known = foreseen.known;
+            }
+        }
         let looks = self.plant != Some(Plant::DecideAgainWhatLanded);
         if looks
             && plan.resolving
@@ -42,6 +53,27 @@ impl Store {
             let verdicts = Verdicts::Each(verdicts);
             session.execution = Some(Execution::NothingToWrite { verdicts, left });
         }
+    }
+
+    /// What the versions of the plan's stock rows are, as anybody can see.
+    fn versions(&self, plan: &Plan) -> Vec<Option<u64>> {
+        let version = |total: SkuTotal| Some(self.stock.get(&total.sku)?.version);
+        plan.totals().into_iter().map(version).collect()
+    }
+
+    pub(super) fn read_versions(&mut self, id: SessionId) -> Progress {
+        let plan = Arc::clone(self.sessions[&id].plan.as_ref().expect("only flushes foresee"));
+        let foreseen = Foreseen { versions: self.versions(&plan), known: FxHashMap::default() };
+        self.sessions.get_mut(&id).expect("it advances").foreseen = Some(foreseen);
+        Progress::More
+    }
+
+    pub(super) fn read_known(&mut self, id: SessionId) -> Progress {
+        let plan = Arc::clone(self.sessions[&id].plan.as_ref().expect("only flushes foresee"));
+        let known = self.read(&plan, self.sessions[&id].begun_at).known;
+        let session = self.sessions.get_mut(&id).expect("it advances");
+        session.foreseen.as_mut().expect("versions are read first").known = known;
+        Progress::More
     }
 
     /// What is read under the locks of the stock rows, the newest of which was taken at `now`.

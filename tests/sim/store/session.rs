@@ -14,6 +14,8 @@ use crate::plant::Plant;
 #[derive(Debug)]
 pub(super) enum Todo {
     Insert(Planned),
+    ReadVersions,
+    ReadKnown,
     Pause,
     LockStock(Sku),
     GuardedUpdate,
@@ -27,7 +29,7 @@ pub(super) enum Todo {
 pub(crate) enum Progress {
     More,
     Blocked,
-    /// The ledger rows are written.
+    /// What needs no stock rows is done.
     Prepared,
     /// Everything before the commit is done, or the transaction has failed and is over.
     Finished(Execution),
@@ -39,7 +41,7 @@ enum Taking {
 }
 
 impl Store {
-    /// A flush begins. With `ahead` it pauses after its ledger rows.
+    /// A flush begins. With `ahead` it pauses after what needs no stock rows.
     pub(crate) fn begin(&mut self, plan: Arc<Plan>, now: Timestamp, ahead: bool) -> SessionId {
         let skus = plan.totals().into_iter().map(|total| Todo::LockStock(total.sku));
         let todo: VecDeque<Todo> = match plan.mode {
@@ -51,6 +53,10 @@ impl Store {
             }
             Mode::Deciding if self.plant == Some(Plant::ResolveByPlainRead) && plan.resolving => {
                 [Todo::Decide].into()
+            }
+            Mode::Deciding if ahead => {
+                let foresees = [Todo::ReadVersions, Todo::ReadKnown, Todo::Pause];
+                foresees.into_iter().chain(skus).chain([Todo::Decide]).collect()
             }
             Mode::Deciding => skus.chain([Todo::Decide]).collect(),
         };
@@ -104,6 +110,8 @@ impl Store {
             updating_since: None,
             locked_at: now,
             missed: false,
+            foreseen: None,
+            foresaw_right: None,
             todo,
             rows: Vec::new(),
             changes: Vec::new(),
@@ -139,6 +147,8 @@ impl Store {
         };
         match todo {
             Todo::Insert(row) => self.insert(id, row, now),
+            Todo::ReadVersions => self.read_versions(id),
+            Todo::ReadKnown => self.read_known(id),
             Todo::Pause if session.missed => self.fail(id, Failure::Guard),
             Todo::Pause => {
                 session.paused = true;

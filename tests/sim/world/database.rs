@@ -106,6 +106,12 @@ impl World {
             let now = self.clock();
             match self.store.advance(id, now) {
                 Progress::More => {
+                    let session = self.store.session_mut(id).expect("it goes on");
+                    match session.foresaw_right.take() {
+                        Some(true) => self.hits.count(Hit::ForesawRight),
+                        Some(false) => self.hits.count(Hit::ForesawWrong),
+                        None => {}
+                    }
                     if self.rng.random_bool(self.setting.pause) {
                         return self.over_network(Event::Step { session: id });
                     }
