@@ -21,7 +21,7 @@ run: ## Build, start an embedded MySQL, open three demo SKUs, serve, print what 
 test: ## Run all tests; a MySQL and a MariaDB are fetched for them.
 	$(CARGO) test --workspace --locked --no-fail-fast
 
-bench: ## Measure all of it on an embedded MySQL, in 15 to 20 minutes; target/bench/report.html.
+bench: ## Measure all of it on an embedded MySQL, in about 15 minutes; target/bench/report.html.
 	$(CARGO) run --release --locked -p hotrow-bench -- run $(BENCH)
 
 bench-quick: ## The same in short, under 90 seconds: does it work, and roughly how fast.

@@ -55,8 +55,8 @@ pub(crate) enum Command {
 pub(crate) enum Suite {
     /// One short round of the main experiments: does it work, and roughly how fast. Under 90 s.
     Quick,
-    /// Everything that the bars need; the big ledger has fewer rows than its bar asks for. 15 to
-    /// 20 min.
+    /// Everything that the bars need; the big ledger has fewer rows than its bar asks for. About
+    /// 15 min.
     Standard,
     /// The same with a ledger of 20 million rows, which takes minutes to fill.
     Full,
