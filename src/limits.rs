@@ -43,7 +43,7 @@ pub const LANE_TURN_ORDERS_MAX: usize = 512;
 /// leave a lane each, some hundred bytes, until then.
 pub const LANE_REST_MS: u64 = 250;
 /// Flushes of one lane in the air: one that commits, one that executes, and, while full ones wait behind
-/// these, two that write their ledger rows ahead.
+/// these, two that are prepared ahead.
 pub const LANE_FLIGHTS_MAX: usize = 4;
 /// Attempts after which an order's lanes are flushed apart from all others.
 pub const ATTEMPTS_BEFORE_APART: u32 = 2;

@@ -128,15 +128,15 @@ impl ExperimentName {
 
     /// Runs of all its subjects in all rounds.
     fn contest_runs(self, settings: &RunSettings) -> usize {
-        let for_looking = self.for_looking();
-        let rounds_of = |subject: &Subject| {
-            if for_looking.contains(subject) {
-                Self::fewer_rounds(settings)
-            } else {
-                settings.rounds()
-            }
-        };
-        self.subjects(settings).iter().map(rounds_of).sum()
+        self.subjects(settings).iter().map(|&subject| self.rounds_of(subject, settings)).sum()
+    }
+
+    fn rounds_of(self, subject: Subject, settings: &RunSettings) -> usize {
+        if self.for_looking().contains(&subject) {
+            Self::fewer_rounds(settings)
+        } else {
+            settings.rounds()
+        }
     }
 
     /// Rounds of experiments and subjects that no bar about a ratio depends on.
@@ -185,12 +185,12 @@ impl ExperimentName {
     /// Measures it. What earlier experiments found is at hand, such as the ceiling.
     pub(crate) async fn measure(self, bench: &mut Bench, so_far: &Report) -> Outcome<Experiment> {
         let seed = bench.settings.seed;
-        let subjects = self.subjects(&bench.settings);
+        let with_rounds = |subject| (subject, self.rounds_of(subject, &bench.settings));
+        let subjects = self.subjects(&bench.settings).into_iter().map(with_rounds).collect();
         let closed = |title: &str, workload: Workload| Contest {
             title: title.to_owned(),
             workload,
             subjects,
-            for_looking: self.for_looking(),
             settings: bench.settings.clone(),
         };
         match self {

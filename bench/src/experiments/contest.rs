@@ -1,6 +1,6 @@
 //! Subjects in turns under one workload, each as fast as it can: the closed loop that finds ceilings.
 
-use super::{ExperimentName, run_weight_s};
+use super::run_weight_s;
 use crate::bench::Bench;
 use crate::collector::Collector;
 use crate::orders::Orders;
@@ -19,21 +19,19 @@ pub(crate) const CLOSED_LOOP: &str =
 pub(crate) struct Contest {
     pub title: String,
     pub workload: Workload,
-    pub subjects: Vec<Subject>,
-    /// Those of them that no bar is about: they have fewer rounds.
-    pub for_looking: Vec<Subject>,
+    /// With the rounds that each has.
+    pub subjects: Vec<(Subject, usize)>,
     pub settings: RunSettings,
 }
 
 impl Contest {
     pub(crate) async fn measure(self, bench: &mut Bench) -> Outcome<Experiment> {
-        let Self { title, workload, subjects, for_looking, settings } = self;
-        let rounds = settings.rounds();
-        let fewer_rounds = ExperimentName::fewer_rounds(&settings);
+        let Self { title, workload, subjects, settings } = self;
+        let all_rounds = subjects.iter().map(|&(_, rounds)| rounds).max().unwrap_or(0);
         let mut collector = Collector::new(workload.name, title, CLOSED_LOOP);
-        for round in 0..rounds {
-            for subject in in_turn(&subjects, round) {
-                if round >= fewer_rounds && for_looking.contains(&subject) {
+        for round in 0..all_rounds {
+            for (subject, rounds) in in_turn(&subjects, round) {
+                if round >= rounds {
                     continue;
                 }
                 let what =
