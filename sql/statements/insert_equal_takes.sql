@@ -1,5 +1,6 @@
 -- The same for orders that all take the same quantity, of one SKU or another.
 -- rows: (order_id, sku)
 INSERT INTO movement (order_id, sku, delta, flush_id)
-WITH planned (order_id, sku) AS (VALUES {rows})
-SELECT order_id, sku, {delta}, {flush_id} FROM planned
+WITH moment AS (SELECT LAST_INSERT_ID(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6)))),
+planned (order_id, sku) AS (VALUES {rows})
+SELECT order_id, sku, {delta}, {flush_id} FROM moment STRAIGHT_JOIN planned

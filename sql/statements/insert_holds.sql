@@ -3,8 +3,9 @@
 INSERT INTO movement (
     order_id, step, line, kind, sku, delta, held_delta, flush_id, buyer, expires_at
 )
-WITH planned (order_id, sku, units, buyer, hold_seconds) AS (VALUES {rows})
+WITH moment AS (SELECT LAST_INSERT_ID(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6)))),
+planned (order_id, sku, units, buyer, hold_seconds) AS (VALUES {rows})
 SELECT
     order_id, 'take', 1, 'hold', sku, -units, units, {flush_id}, buyer,
     NOW(6) + INTERVAL hold_seconds SECOND
-FROM planned
+FROM moment STRAIGHT_JOIN planned

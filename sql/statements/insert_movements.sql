@@ -5,12 +5,13 @@
 INSERT INTO movement (
     order_id, step, line, kind, sku, delta, held_delta, buyer, expires_at, reason, flush_id
 )
-WITH planned (
+WITH moment AS (SELECT LAST_INSERT_ID(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6)))),
+planned (
     order_id, step, line, kind, sku, delta, held_delta, buyer, hold_seconds, until, reason
 ) AS (VALUES {rows})
 SELECT
     order_id, step, line, kind, sku, delta, held_delta, buyer, NOW(6) + INTERVAL hold_seconds SECOND,
     reason, {flush_id}
-FROM planned
+FROM moment STRAIGHT_JOIN planned
 WHERE until IS NULL
     OR (until > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6))) = (kind = 'confirm')

@@ -3,8 +3,9 @@
 -- expire.
 -- rows: (order_id, sku, units)
 INSERT INTO movement (order_id, step, line, kind, sku, delta, held_delta, flush_id)
-WITH planned (order_id, sku, units) AS (VALUES {rows})
+WITH moment AS (SELECT LAST_INSERT_ID(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6)))),
+planned (order_id, sku, units) AS (VALUES {rows})
 SELECT order_id, {step}, 1, {kind}, sku, {available} * units, {held} * units, {flush_id}
-FROM planned
+FROM moment STRAIGHT_JOIN planned
 WHERE {until} IS NULL
     OR ({until} > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6))) = ({kind} = 'confirm')

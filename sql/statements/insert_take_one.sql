@@ -1,6 +1,4 @@
 -- The same for an order that is alone: without the row list there is no temporary table to make.
--- LAST_INSERT_ID(…) hands the time that is recorded, in microseconds since 1970, back in the answer to
--- this very statement, so that it need not be read.
 INSERT INTO movement (order_id, sku, delta, flush_id, created_at)
 VALUES (
     {order_id}, {sku}, {delta}, {flush_id},

@@ -82,7 +82,7 @@ enum Statement {
     UpdateStockOne,
     InsertVersions,
     InsertVersionOne,
-    SelectWritten,
+    SelectLeft,
     LockStock,
     SelectVersions,
     SelectKnown,
@@ -122,7 +122,7 @@ impl Statement {
         Self::UpdateStockOne,
         Self::InsertVersions,
         Self::InsertVersionOne,
-        Self::SelectWritten,
+        Self::SelectLeft,
         Self::LockStock,
         Self::SelectVersions,
         Self::SelectKnown,
@@ -156,7 +156,9 @@ impl Statement {
         let starts = |beginning: &str| text.starts_with(beginning);
         let has = |part: &str| text.contains(part);
         Some(match () {
-            () if starts("INSERT INTO movement") && has("LAST_INSERT_ID") => Self::InsertTakeOne,
+            () if starts("INSERT INTO movement") && has("flush_id, created_at)") => {
+                Self::InsertTakeOne
+            }
             () if starts("INSERT INTO movement") && has("planned (order_id) AS") => {
                 Self::InsertAlikeTakes
             }
@@ -197,9 +199,7 @@ impl Statement {
             () if starts("WITH asked (order_id)") => Self::SelectKnown,
             () if starts("WITH asked (sku)") => Self::SelectStock,
             () if starts("SELECT\n    (SELECT delta FROM movement") => Self::SelectOpening,
-            () if starts("SELECT") && has("FROM movement STRAIGHT_JOIN stock") => {
-                Self::SelectWritten
-            }
+            () if starts("SELECT\n    sku, available,") => Self::SelectLeft,
             () if starts("SELECT place, sku, version") => Self::SelectChanges,
             () if starts("SELECT MAX(place) FROM") => Self::SelectNewest,
             () if has(" id FROM change_gate") && has("FOR UPDATE") => Self::LockGate,
@@ -249,7 +249,7 @@ impl Statement {
             // The end of an index, which is not shown as an access.
             Self::SelectNewest => &[],
             Self::SelectChanges => &[("stock_version", &["range"])],
-            Self::SelectWritten => &[("movement", &["const"]), ("stock", &["range", "const"])],
+            Self::SelectLeft => &[("stock", &["range", "const"])],
             Self::SelectKnown => &[("movement", &["ref"])],
             Self::SelectOpening => &[("stock", &["const"]), ("movement", &["const"])],
         }
@@ -358,13 +358,20 @@ impl Sent {
                         && !(*table == "stock_version" && access.extra.contains("filesort"))
                         && kinds.contains(&&*access.kind)
                 });
-            if !(ended || looked_up && driven_by_list(&plan)) {
-                let rows = text.matches("),").count() + 1;
+            // The time that is handed over is made once, before the first row.
+            let made_once = !text.contains("moment AS") || plan[0].kind == "system";
+            if !((ended || looked_up && driven_by_list(&plan)) && made_once) {
+                let rows = rows_of(text);
                 wrong.push(format!("{state}: {statement:?} with {rows} rows: {plan:?}"));
             }
         }
         wrong
     }
+}
+
+/// How many rows the list of a text has.
+fn rows_of(text: &str) -> usize {
+    1 + ["),(", "),ROW("].map(|between| text.matches(between).count()).iter().sum::<usize>()
 }
 
 /// Orders over the SKUs from `s-0` on.
@@ -506,7 +513,7 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
     let mut longest: BTreeMap<Statement, usize> = BTreeMap::new();
     for (statement, text) in &sent.statements {
         let rows = longest.entry(*statement).or_default();
-        *rows = (*rows).max(text.matches("),").count() + 1);
+        *rows = (*rows).max(rows_of(text));
     }
     for list in [
         Statement::InsertTakes,

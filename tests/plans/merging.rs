@@ -1,10 +1,10 @@
 //! What a merged flush leaves in the tables: all of the plan or nothing.
 
-use hotrow::domain::Timestamp;
+use hotrow::domain::{Goal, Operation, Standing, Timestamp};
 use hotrow::embedded::Flavor;
 use hotrow::engine::{CommitOutcome, Execution, Failure, Plan, Verdicts};
 
-use crate::support::make::{adjust, cancel, merged, take};
+use crate::support::make::{adjust, cancel, held_for, merged, settle, take};
 use crate::support::scene::{Scene, land, ready};
 
 const CEILING: i64 = 1_000_000_000_000_000;
@@ -27,6 +27,55 @@ async fn what_takes_have_in_common_is_said_right(flavor: Flavor) {
             format!("o-{n} take 1 deduct {sku} -{units} 7")
         };
         assert_eq!(scene.movements().await, numbered().map(row).collect::<Vec<_>>(), "{what}");
+    }
+}
+
+/// Each form of the ledger rows hands over the time that is in them, and what is left is told whether the update
+/// says it or it has to be asked for: of whole flushes, and of such as were prepared.
+async fn every_form_tells_when_it_was_recorded(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 100), ("b", 100)]).await;
+    let mut connection = scene.connection();
+    let one = |id: &str, sku, units| take(id, &[(sku, units)]);
+    let hold = |id: &str| held_for(600, one(id, "a", 1));
+    let holds = || (0..4).map(|n| hold(&format!("h-{n}"))).collect();
+    land(&mut connection, &merged(1, holds())).await;
+    let confirm = |id: &str| settle(&hold(id), Standing::Held, Goal::Confirm);
+    let forms: [(&str, [Vec<Operation>; 2]); 7] = [
+        ("one", [vec![one("1", "a", 1)], vec![one("2", "a", 1)]]),
+        ("alike", ["3", "5"].map(|n| vec![one(n, "a", 2), one(&format!("{n}."), "a", 2)])),
+        ("equal", ["7", "9"].map(|n| vec![one(n, "a", 2), one(&format!("{n}."), "b", 2)])),
+        ("takes", ["11", "13"].map(|n| vec![one(n, "a", 2), one(&format!("{n}."), "b", 1)])),
+        ("holds", [vec![hold("15")], vec![hold("16")]]),
+        ("settles", [[0, 1], [2, 3]].map(|two| two.map(|n| confirm(&format!("h-{n}"))).into())),
+        ("any", ["19", "21"].map(|n| vec![one(n, "a", 2), adjust(n, "a", 1, None)])),
+    ];
+    for (flush, (form, [whole, prepared])) in (2..).step_by(2).zip(forms) {
+        for (flush, operations, ahead) in [(flush, whole, false), (flush + 1, prepared, true)] {
+            let plan = merged(flush, operations);
+            let execution = if ahead {
+                connection.prepare(&plan).await.unwrap();
+                connection.finish(&plan).await
+            } else {
+                connection.execute(&plan).await
+            };
+            let Execution::Ready { verdicts, left } = execution else {
+                panic!("{form}: {execution:?}")
+            };
+            assert_eq!(connection.commit(plan.id).await, CommitOutcome::Committed);
+            let recorded = format!(
+                "SELECT DISTINCT CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at) AS CHAR) \
+                 FROM movement WHERE flush_id = {flush}"
+            );
+            let Verdicts::AllDone(at) = verdicts else { panic!("{form}: {verdicts:?}") };
+            assert_eq!(scene.lines(&recorded).await, [at.micros().to_string()], "{form}");
+            let skus: Vec<_> = left.iter().map(|left| format!("'{}'", left.sku)).collect();
+            let stock = format!(
+                "SELECT CONCAT_WS(' ', sku, available) FROM stock WHERE sku IN ({}) ORDER BY sku",
+                skus.join(",")
+            );
+            let told = left.iter().map(|left| format!("{} {}", left.sku, left.available));
+            assert_eq!(scene.lines(&stock).await, told.collect::<Vec<_>>(), "{form}");
+        }
     }
 }
 
@@ -194,6 +243,7 @@ async fn ids_are_compared_byte_by_byte(flavor: Flavor) {
 
 both_flavors!(
     a_flush_leaves_exactly_the_plan,
+    every_form_tells_when_it_was_recorded,
     what_takes_have_in_common_is_said_right,
     a_flush_tells_what_it_leaves,
     a_plan_that_does_not_fit_leaves_nothing,

@@ -1,10 +1,14 @@
 //! The answers to a writing script, compared with what they have to be.
 
+use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
 use super::connect::{Answers, Session, run_to_error};
 use super::error::is_duplicate;
+use super::known::sku;
 use super::script::{Expected, Script, Step};
+use crate::domain::{Sku, Timestamp};
+use crate::engine::{Left, SkuLeft};
 
 /// What a script did not write, though no statement is to blame.
 pub(super) enum Missed {
@@ -16,25 +20,62 @@ pub(super) enum Missed {
 
 /// The answers to a writing script, compared with what they have to be.
 pub(super) enum Checked {
-    AsPlanned { rows: Vec<MySqlRow>, handed: Vec<u64> },
+    AsPlanned(Written),
     Missed(Missed),
     Error(sqlx::Error),
 }
 
+/// What a script that went as planned has to tell.
+pub(super) struct Written {
+    steps: Vec<Expected>,
+    handed: Vec<u64>,
+    rows: Vec<MySqlRow>,
+    told_by_update: Option<Sku>,
+}
+
+impl Written {
+    /// The time that the database gave to its movements.
+    pub(super) fn recorded_at(&self) -> Result<Timestamp, sqlx::Error> {
+        match self.handed_by(Step::Movements) {
+            Some(micros) if micros > 0 => Ok(Timestamp::from_micros(micros)),
+            _ => Err(sqlx::Error::Protocol("the server did not say when it recorded".to_owned())),
+        }
+    }
+
+    /// What it leaves of its first few SKUs.
+    pub(super) fn left(self) -> Result<Left, sqlx::Error> {
+        if let (Some(available), Some(sku)) = (self.handed_by(Step::Stock), self.told_by_update) {
+            // It has gone through under the terms of sale.
+            return Ok(vec![SkuLeft { sku, available, on_terms: false }]);
+        }
+        let left = self.rows.iter().map(|row| {
+            let on_terms = row.try_get_unchecked::<i64, _>(2)? != 0;
+            Ok(SkuLeft { sku: sku(row, 0)?, available: row.try_get(1)?, on_terms })
+        });
+        left.collect()
+    }
+
+    fn handed_by(&self, step: Step) -> Option<i64> {
+        let place = self.steps.iter().position(|expected| expected.step == step)?;
+        Some(self.handed[place].cast_signed())
+    }
+}
+
 impl Checked {
-    pub(super) fn of(steps: &[Expected], answers: Answers) -> Self {
+    pub(super) fn of(script: Script, answers: Answers) -> Self {
+        let Script { steps, told_by_update, text: _ } = script;
         let Answers { affected, handed, rows, error } = answers;
         let as_planned = |(count, expected): (&u64, &Expected)| {
             expected.affects.is_none_or(|affects| affects == *count)
         };
-        if !affected.iter().zip(steps).all(as_planned) {
+        if !affected.iter().zip(&steps).all(as_planned) {
             // Also when there is an error: that of the next statement, which found the stock row as it
             // was, so the reason is the guard.
             return Self::Missed(Missed::Counts);
         }
         let Some(error) = error else {
             if affected.len() == steps.len() {
-                return Self::AsPlanned { rows, handed };
+                return Self::AsPlanned(Written { steps, handed, rows, told_by_update });
             }
             return Self::Error(ended_early(affected.len(), steps.len()));
         };
@@ -51,14 +92,15 @@ pub(super) fn ended_early(answered: usize, statements: usize) -> sqlx::Error {
     sqlx::Error::Protocol(format!("{answered} of {statements} statements were answered"))
 }
 
-/// Runs a writing script and returns the rows read, if everything is as planned.
+/// Runs a writing script and returns what it has to tell, if everything is as planned.
 pub(super) async fn write(
     session: &mut Session,
-    script: Script,
-) -> Result<Result<Vec<MySqlRow>, Missed>, sqlx::Error> {
-    let answers = run_to_error(&mut session.connection, script.text).await;
-    match Checked::of(&script.steps, answers) {
-        Checked::AsPlanned { rows, .. } => Ok(Ok(rows)),
+    mut script: Script,
+) -> Result<Result<Written, Missed>, sqlx::Error> {
+    let text = std::mem::take(&mut script.text);
+    let answers = run_to_error(&mut session.connection, text).await;
+    match Checked::of(script, answers) {
+        Checked::AsPlanned(written) => Ok(Ok(written)),
         Checked::Missed(missed) => Ok(Err(missed)),
         Checked::Error(error) => Err(error),
     }
@@ -77,7 +119,8 @@ mod tests {
     fn check(affected: &[u64], error: Option<sqlx::Error>) -> Checked {
         let answers =
             Answers { affected: affected.to_vec(), handed: Vec::new(), rows: Vec::new(), error };
-        Checked::of(&STEPS, answers)
+        let script = Script { steps: STEPS.to_vec(), ..Script::default() };
+        Checked::of(script, answers)
     }
 
     #[test]
@@ -89,6 +132,18 @@ mod tests {
         for short in [&[0, 2][..], &[0], &[]] {
             assert!(matches!(check(short, None), Checked::Error(sqlx::Error::Protocol(_))));
         }
+    }
+
+    #[test]
+    fn a_time_that_was_not_handed_over_is_no_time() {
+        let written = |micros| Written {
+            steps: STEPS.to_vec(),
+            handed: vec![0, micros, 7],
+            rows: Vec::new(),
+            told_by_update: None,
+        };
+        assert_eq!(written(5).recorded_at().ok(), Some(Timestamp::from_micros(5)));
+        assert!(matches!(written(0).recorded_at(), Err(sqlx::Error::Protocol(_))));
     }
 
     #[test]

@@ -1,15 +1,14 @@
 //! How a plan is executed on a session, up to its commit.
 
-use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
-use super::answers::{Missed, ended_early, write};
+use super::answers::{Missed, Written, ended_early, write};
 use super::connect::{Session, run};
 use super::error::describe;
-use super::known::{Foreseen, read_known, read_ledger, sku};
-use super::script::{self, Expected, Script, Step, accepted, lock_and_read, merged};
+use super::known::{Foreseen, read_known, read_ledger};
+use super::script::{self, accepted, finished, lock_and_read, merged, prepared};
 use crate::domain::Timestamp;
-use crate::engine::{Execution, Failure, FlushId, Left, Plan, SkuLeft, Verdicts, decide};
+use crate::engine::{Execution, Failure, FlushId, Mode, Plan, Verdicts, decide};
 
 pub(super) async fn roll_back(session: &mut Session) -> Result<(), sqlx::Error> {
     run(&mut session.connection, "ROLLBACK".to_owned()).await.map(drop)
@@ -19,23 +18,54 @@ pub(super) async fn execute_merged(
     session: &mut Session,
     plan: &Plan,
 ) -> Result<Execution, sqlx::Error> {
-    let script = merged(session.flavor, plan);
-    execute_script(session, plan, script).await
-}
-
-/// Runs a script that writes the whole of a plan, or the rest of it.
-pub(super) async fn execute_script(
-    session: &mut Session,
-    plan: &Plan,
-    script: Script,
-) -> Result<Execution, sqlx::Error> {
-    match write(session, script).await? {
-        Ok(rows) => {
-            let written = Written::of(&rows)?;
-            let verdicts = Verdicts::AllDone(written.recorded_at);
-            Ok(Execution::Ready { verdicts, left: written.left })
+    match write(session, merged(session.flavor, plan)).await? {
+        Ok(written) => {
+            let recorded_at = written.recorded_at()?;
+            ready(recorded_at, written)
         }
         Err(missed) => miss(session, plan.id, missed, Failure::Guard).await,
+    }
+}
+
+fn ready(recorded_at: Timestamp, written: Written) -> Result<Execution, sqlx::Error> {
+    Ok(Execution::Ready { verdicts: Verdicts::AllDone(recorded_at), left: written.left()? })
+}
+
+/// What is done of a plan that is prepared.
+#[derive(Debug)]
+pub(super) enum Prepared {
+    /// The ledger rows of a merged one, at this time.
+    Recorded(Timestamp),
+    /// The reads for one to be decided, as far as they need no lock.
+    Foreseen(Foreseen),
+}
+
+pub(super) async fn prepare(
+    session: &mut Session,
+    plan: &Plan,
+) -> Result<Result<Prepared, Missed>, sqlx::Error> {
+    if plan.mode == Mode::Deciding {
+        let rows = read(session, script::foresee(session.flavor, plan), 2).await?;
+        return Ok(Ok(Prepared::Foreseen(Foreseen::of(&rows)?)));
+    }
+    Ok(match write(session, prepared(session.flavor, plan)).await? {
+        Ok(written) => Ok(Prepared::Recorded(written.recorded_at()?)),
+        Err(missed) => Err(missed),
+    })
+}
+
+/// Executes the rest.
+pub(super) async fn finish(
+    session: &mut Session,
+    plan: &Plan,
+    prepared: Prepared,
+) -> Result<Execution, sqlx::Error> {
+    match prepared {
+        Prepared::Foreseen(reads) => execute_deciding(session, plan, Some(reads)).await,
+        Prepared::Recorded(at) => match write(session, finished(session.flavor, plan)).await? {
+            Ok(written) => ready(at, written),
+            Err(missed) => miss(session, plan.id, missed, Failure::Guard).await,
+        },
     }
 }
 
@@ -69,20 +99,14 @@ pub(super) async fn execute_deciding(
         return Ok(Execution::NothingToWrite { verdicts: Verdicts::Each(verdicts), left });
     }
     let script = accepted(session.flavor, plan, &decision);
-    let written = match write(session, script).await? {
-        Ok(rows) => Written::of(&rows)?,
+    let recorded_at = match write(session, script).await? {
+        Ok(written) => written.recorded_at()?,
         // The rows are locked and the sums are known to fit: what is missed is not ours to explain.
         Err(missed) => return miss(session, plan.id, missed, Failure::Statement).await,
     };
     let left = std::mem::take(&mut decision.left);
-    let verdicts = Verdicts::Each(decision.verdicts(written.recorded_at));
+    let verdicts = Verdicts::Each(decision.verdicts(recorded_at));
     Ok(Execution::Ready { verdicts, left })
-}
-
-/// Reads what a plan will be decided from, as far as no lock is needed.
-pub(super) async fn foresee(session: &mut Session, plan: &Plan) -> Result<Foreseen, sqlx::Error> {
-    let script = script::foresee(session.flavor, plan);
-    Foreseen::of(&read(session, script, 2).await?)
 }
 
 /// The rows of a text of so many statements.
@@ -121,38 +145,5 @@ pub(super) fn failure_of_missed(flush: FlushId, missed: Missed, counts_are: Fail
             );
             Failure::Statement
         }
-    }
-}
-
-/// What a whole script of [`at_once`](super::script::at_once) has handed over.
-pub(super) fn committed_at_once(plan: &Plan, steps: &[Expected], handed: &[u64]) -> Execution {
-    let by = |step: Step| {
-        let place = steps.iter().position(|expected| expected.step == step);
-        handed[place.expect("it has this step, and every step was answered")].cast_signed()
-    };
-    let recorded_at = Timestamp::from_micros(by(Step::Movements));
-    let sku = plan.operations[0].change(0).sku.clone();
-    // It has gone through under the terms of sale.
-    let left = vec![SkuLeft { sku, available: by(Step::Stock), on_terms: false }];
-    Execution::Committed { verdicts: Verdicts::AllDone(recorded_at), left }
-}
-
-/// What a flush reads back of what it has written.
-struct Written {
-    recorded_at: Timestamp,
-    left: Left,
-}
-
-impl Written {
-    fn of(rows: &[MySqlRow]) -> Result<Self, sqlx::Error> {
-        let first = rows.first().ok_or(sqlx::Error::RowNotFound)?;
-        let left = rows.iter().map(|row| {
-            let on_terms = row.try_get_unchecked::<i64, _>(3)? != 0;
-            Ok(SkuLeft { sku: sku(row, 1)?, available: row.try_get(2)?, on_terms })
-        });
-        Ok(Self {
-            recorded_at: Timestamp::from_micros(first.try_get(0)?),
-            left: left.collect::<Result<_, sqlx::Error>>()?,
-        })
     }
 }

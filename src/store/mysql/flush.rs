@@ -10,17 +10,15 @@ use tracing::{debug, warn};
 
 use super::abandoned::Abandoned;
 use super::address::Address;
-use super::answers::{Checked, Missed, write};
+use super::answers::{Checked, Missed, Written};
 use super::connect::{Session, close, connect, run, run_to_error};
 use super::error::{commit_outcome_of, describe, failure_of, is_answer};
 use super::execute::{
-    committed_at_once, execute_deciding, execute_merged, execute_script, failure_of_missed,
-    foresee, roll_back,
+    Prepared, execute_deciding, execute_merged, failure_of_missed, finish, prepare, roll_back,
 };
-use super::known::Foreseen;
-use super::script::{Script, Step, at_once, finished, prepared};
+use super::script::{Step, at_once};
 use super::statement as sql;
-use crate::engine::{CommitOutcome, Execution, Failure, FlushId, Mode, Plan};
+use crate::engine::{CommitOutcome, Execution, Failure, FlushId, Mode, Plan, Verdicts};
 
 /// How long the server may be silent.
 #[derive(Clone, Copy, Debug)]
@@ -41,8 +39,8 @@ pub struct FlushConnection {
     session: Option<Session>,
     sessions_made: u64,
     abandoned: Abandoned,
-    /// What was read for the plan that is prepared, if it is one to be decided.
-    foreseen: Option<Foreseen>,
+    /// What is done of the plan that is prepared.
+    prepared: Option<Prepared>,
 }
 
 impl std::fmt::Debug for Session {
@@ -55,7 +53,7 @@ impl FlushConnection {
     /// A connection that is made when the first plan needs it.
     #[must_use]
     pub fn new(address: Address, timing: FlushTiming, abandoned: Abandoned) -> Self {
-        Self { address, timing, session: None, sessions_made: 0, abandoned, foreseen: None }
+        Self { address, timing, session: None, sessions_made: 0, abandoned, prepared: None }
     }
 
     /// The number of the session with the server while there is one; each has another.
@@ -87,7 +85,8 @@ impl FlushConnection {
     /// The commit is in the message, so whatever leaves its end open leaves the commit open.
     async fn execute_at_once(&mut self, mut session: Session, plan: &Plan) -> Execution {
         let id = session.id;
-        let Script { text, steps } = at_once(session.flavor, plan);
+        let mut script = at_once(session.flavor, plan);
+        let text = std::mem::take(&mut script.text);
         let working = async {
             let answers = run_to_error(&mut session.connection, text).await;
             (session, answers)
@@ -98,11 +97,11 @@ impl FlushConnection {
             warn!(flush = plan.id.0, "no answer to a flush in time; connection dropped");
             return Execution::CommitUnknown;
         };
-        let failed = steps.get(answers.affected.len()).map(|expected| expected.step);
-        match Checked::of(&steps, answers) {
-            Checked::AsPlanned { handed, .. } => {
+        let failed = script.steps.get(answers.affected.len()).map(|expected| expected.step);
+        match Checked::of(script, answers) {
+            Checked::AsPlanned(written) => {
                 self.session = Some(session);
-                committed_at_once(plan, &steps, &handed)
+                committed(written).unwrap_or(Execution::CommitUnknown)
             }
             Checked::Error(error) if failed == Some(Step::Commit) || !is_answer(&error) => {
                 self.abandoned.add(id);
@@ -134,17 +133,12 @@ impl FlushConnection {
     /// Why it could not; the transaction is over then.
     pub async fn prepare(&mut self, plan: &Plan) -> Result<(), Failure> {
         let Some(session) = self.ready_session().await else { return Err(Failure::Lost) };
-        if plan.mode == Mode::Deciding {
-            let work = async |session: &mut Session| foresee(session, plan).await;
-            self.foreseen = Some(self.in_time(session, plan.id, work).await?);
-            return Ok(());
-        }
-        let work = async |session: &mut Session| {
-            let script = prepared(session.flavor, plan);
-            write(session, script).await
-        };
+        let work = async |session: &mut Session| prepare(session, plan).await;
         match self.in_time(session, plan.id, work).await? {
-            Ok(_) => Ok(()),
+            Ok(prepared) => {
+                self.prepared = Some(prepared);
+                Ok(())
+            }
             Err(Missed::Counts | Missed::VersionTaken(_)) => {
                 self.roll_back().await;
                 Err(Failure::Statement)
@@ -154,17 +148,10 @@ impl FlushConnection {
 
     /// Executes the rest of a plan that was prepared, up to the point where it can be committed.
     pub async fn finish(&mut self, plan: &Plan) -> Execution {
-        let foreseen = self.foreseen.take();
-        let Some(session) = self.session.take() else { return Execution::Failed(Failure::Lost) };
-        if plan.mode == Mode::Deciding {
-            let work =
-                async |session: &mut Session| execute_deciding(session, plan, foreseen).await;
-            return self.in_time(session, plan.id, work).await.unwrap_or_else(Execution::Failed);
-        }
-        let work = async |session: &mut Session| {
-            let script = finished(session.flavor, plan);
-            execute_script(session, plan, script).await
+        let (Some(prepared), Some(session)) = (self.prepared.take(), self.session.take()) else {
+            return Execution::Failed(Failure::Lost);
         };
+        let work = async |session: &mut Session| finish(session, plan, prepared).await;
         self.in_time(session, plan.id, work).await.unwrap_or_else(Execution::Failed)
     }
 
@@ -228,7 +215,7 @@ impl FlushConnection {
 
     /// Undoes what was executed.
     pub async fn roll_back(&mut self) {
-        self.foreseen = None;
+        self.prepared = None;
         let Some(mut session) = self.session.take() else { return };
         let id = session.id;
         let work = async {
@@ -327,6 +314,12 @@ impl FlushConnection {
         }
         None
     }
+}
+
+/// What came of an order that was committed at once.
+fn committed(written: Written) -> Result<Execution, sqlx::Error> {
+    let verdicts = Verdicts::AllDone(written.recorded_at()?);
+    Ok(Execution::Committed { verdicts, left: written.left()? })
 }
 
 fn report(flush: FlushId, failure: Failure, error: &sqlx::Error) {

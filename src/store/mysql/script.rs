@@ -17,6 +17,8 @@ pub(super) struct Script {
     pub text: String,
     /// One for each statement.
     pub steps: Vec<Expected>,
+    /// The only SKU that it changes, if the update says enough about what it leaves of it.
+    pub told_by_update: Option<Sku>,
 }
 
 /// A statement of a writing script.
@@ -36,14 +38,14 @@ pub(super) enum Step {
     Deadlines,
     Stock,
     Versions,
-    Written,
+    Left,
     Commit,
 }
 
 impl Script {
     fn begin(operations: usize) -> Self {
         let mut script =
-            Self { text: String::with_capacity(512 + operations * 64), steps: Vec::new() };
+            Self { text: String::with_capacity(512 + operations * 64), ..Self::default() };
         script.add(Step::Begin, None, |text| text.push_str("BEGIN"));
         script
     }
@@ -73,30 +75,29 @@ impl Script {
         self.add(Step::Versions, skus, |text| {
             stock::write_versions(text, flavor, flush.0, totals);
         });
+        if let [SkuTotal { sku, on_terms: true, .. }] = totals {
+            self.told_by_update = Some(sku.clone());
+        }
     }
 
-    /// The same, and what the flush has to tell.
-    fn add_stock_and_read(
-        &mut self,
-        flavor: Flavor,
-        flush: FlushId,
-        first: &Posted<'_>,
-        totals: &[SkuTotal],
-    ) {
+    /// The same, and what is left, if that does not tell it.
+    fn add_stock_and_left(&mut self, flavor: Flavor, flush: FlushId, totals: &[SkuTotal]) {
         self.add_stock(flavor, flush, totals);
-        self.add(Step::Written, None, |text| stock::write_read_back(text, first, totals));
+        if self.told_by_update.is_none() {
+            self.add(Step::Left, None, |text| stock::write_left(text, totals));
+        }
     }
 }
 
 /// Everything a plan writes, in a transaction of its own: ledger rows first, hot rows last.
 pub(super) fn merged(flavor: Flavor, plan: &Plan) -> Script {
     let mut script = prepared(flavor, plan);
-    script.add_stock_and_read(flavor, plan.id, &first_of(plan), &plan.totals());
+    script.add_stock_and_left(flavor, plan.id, &plan.totals());
     script
 }
 
-/// The whole transaction of an order that is alone, with its commit: two of its statements hand over what
-/// others read, and the last before the commit fails if the stock was not changed.
+/// The whole transaction of an order that is alone, with its commit: the last statement before that fails if
+/// the stock was not changed.
 pub(super) fn at_once(flavor: Flavor, plan: &Plan) -> Script {
     let mut script = prepared(flavor, plan);
     script.add_stock(flavor, plan.id, &plan.totals());
@@ -115,12 +116,8 @@ pub(super) fn prepared(flavor: Flavor, plan: &Plan) -> Script {
 /// The second part of [`merged`]: the stock rows.
 pub(super) fn finished(flavor: Flavor, plan: &Plan) -> Script {
     let mut script = Script::default();
-    script.add_stock_and_read(flavor, plan.id, &first_of(plan), &plan.totals());
+    script.add_stock_and_left(flavor, plan.id, &plan.totals());
     script
-}
-
-fn first_of(plan: &Plan) -> Posted<'_> {
-    Posted::as_planned(&plan.operations[0])
 }
 
 /// What the accepted operations of a plan write, in the transaction that is open.
@@ -133,7 +130,7 @@ pub(super) fn accepted(flavor: Flavor, plan: &Plan, decision: &Decision) -> Scri
         .collect();
     let mut script = Script::default();
     script.add_ledger(flavor, plan.id, &posted);
-    script.add_stock_and_read(flavor, plan.id, &posted[0], &decision.totals);
+    script.add_stock(flavor, plan.id, &decision.totals);
     script
 }
 

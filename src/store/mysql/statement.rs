@@ -35,7 +35,7 @@ statement!(UPDATE_STOCK_TAKES, "update_stock_takes.sql");
 statement!(UPDATE_STOCK_ONE, "update_stock_one.sql");
 statement!(INSERT_VERSIONS, "insert_versions.sql");
 statement!(INSERT_VERSION_ONE, "insert_version_one.sql");
-statement!(SELECT_WRITTEN, "select_written.sql");
+statement!(SELECT_LEFT, "select_left.sql");
 statement!(LOCK_STOCK, "lock_stock.sql");
 statement!(SELECT_VERSIONS, "select_versions.sql");
 statement!(SELECT_KNOWN, "select_known.sql");

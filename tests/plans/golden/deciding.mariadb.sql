@@ -17,13 +17,14 @@ FROM asked STRAIGHT_JOIN movement FORCE INDEX (PRIMARY) ON movement.order_id = a
 INSERT INTO movement (
     order_id, step, line, kind, sku, delta, held_delta, buyer, expires_at, reason, flush_id
 )
-WITH planned (
+WITH moment AS (SELECT LAST_INSERT_ID(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6)))),
+planned (
     order_id, step, line, kind, sku, delta, held_delta, buyer, hold_seconds, until, reason
 ) AS (VALUES ('o-5','take',1,'deduct','ink',-2,NULL,NULL,NULL,NULL,NULL),('o-5','take',2,'deduct','pen',-1,NULL,NULL,NULL,NULL,NULL))
 SELECT
     order_id, step, line, kind, sku, delta, held_delta, buyer, NOW(6) + INTERVAL hold_seconds SECOND,
     reason, 1099511627778
-FROM planned
+FROM moment STRAIGHT_JOIN planned
 WHERE until IS NULL
     OR (until > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6))) = (kind = 'confirm');
 UPDATE (
@@ -51,14 +52,6 @@ INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 WITH planned (sku, delta, orders) AS (VALUES ('ink',-2,1),('pen',-1,1))
 SELECT stock.sku, stock.version, 1099511627778, stock.available, planned.delta, planned.orders
 FROM planned STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
-WHERE (SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE) = 1;
-SELECT
-    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available,
-    stock.purchase_limit IS NOT NULL
-    OR COALESCE(stock.sale_starts_at > NOW(6), FALSE)
-    OR COALESCE(stock.sale_ends_at <= NOW(6), FALSE)
-FROM movement STRAIGHT_JOIN stock
-WHERE movement.order_id = 'o-5' AND movement.step = 'take' AND movement.line = 1
-    AND stock.sku IN ('ink','pen')
+WHERE (SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE) = 1
 
 COMMIT

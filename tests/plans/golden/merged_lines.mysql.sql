@@ -2,13 +2,14 @@ BEGIN;
 INSERT INTO movement (
     order_id, step, line, kind, sku, delta, held_delta, buyer, expires_at, reason, flush_id
 )
-WITH planned (
+WITH moment AS (SELECT LAST_INSERT_ID(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6)))),
+planned (
     order_id, step, line, kind, sku, delta, held_delta, buyer, hold_seconds, until, reason
 ) AS (VALUES ROW('o-3','take',1,'deduct','ink',-2,NULL,NULL,NULL,NULL,NULL),ROW('o-3','take',2,'deduct','pen',-1,NULL,NULL,NULL,NULL,NULL),ROW('o-4','take',1,'deduct','ink',-1,NULL,NULL,NULL,NULL,NULL),ROW('r-1','adjust',1,'restock','mug',5,NULL,NULL,NULL,NULL,_utf8mb4 x'69742773206261636b'))
 SELECT
     order_id, step, line, kind, sku, delta, held_delta, buyer, NOW(6) + INTERVAL hold_seconds SECOND,
     reason, 1099511627777
-FROM planned
+FROM moment STRAIGHT_JOIN planned
 WHERE until IS NULL
     OR (until > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6))) = (kind = 'confirm');
 UPDATE (
@@ -38,12 +39,11 @@ SELECT stock.sku, stock.version, 1099511627777, stock.available, planned.delta, 
 FROM planned STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
 WHERE (SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE) = 1;
 SELECT
-    TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at), stock.sku, stock.available,
-    stock.purchase_limit IS NOT NULL
-    OR COALESCE(stock.sale_starts_at > NOW(6), FALSE)
-    OR COALESCE(stock.sale_ends_at <= NOW(6), FALSE)
-FROM movement STRAIGHT_JOIN stock
-WHERE movement.order_id = 'o-3' AND movement.step = 'take' AND movement.line = 1
-    AND stock.sku IN ('ink','mug','pen')
+    sku, available,
+    purchase_limit IS NOT NULL
+    OR COALESCE(sale_starts_at > NOW(6), FALSE)
+    OR COALESCE(sale_ends_at <= NOW(6), FALSE)
+FROM stock FORCE INDEX (PRIMARY)
+WHERE sku IN ('ink','mug','pen')
 
 COMMIT

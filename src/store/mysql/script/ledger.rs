@@ -43,7 +43,7 @@ impl<'p> Posted<'p> {
     }
 }
 
-pub(super) fn step_name(step: Step) -> &'static str {
+fn step_name(step: Step) -> &'static str {
     match step {
         Step::Take => "take",
         Step::Settle => "settle",

@@ -1,6 +1,6 @@
-//! The statements that need the stock rows, and what the flush reads back.
+//! The statements that need the stock rows.
 
-use super::ledger::{Posted, step_name, write_or_null};
+use super::ledger::write_or_null;
 use crate::engine::SkuTotal;
 use crate::limits::AVAILABLE_MAX;
 use crate::store::mysql::flavor::Flavor;
@@ -77,17 +77,13 @@ pub(super) fn write_versions(script: &mut String, flavor: Flavor, flush: u64, to
     }
 }
 
-pub(super) fn write_read_back(script: &mut String, first: &Posted<'_>, totals: &[SkuTotal]) {
-    sql::SELECT_WRITTEN.write(script, |hole, script| match hole {
-        "order_id" => write_id(script, first.operation.id().as_str()),
-        "step" => write_id(script, step_name(first.postings[0].step)),
-        _ => {
-            for (index, total) in totals.iter().take(LEFT_SKUS_MAX).enumerate() {
-                if index > 0 {
-                    script.push(',');
-                }
-                write_id(script, total.sku.as_str());
+pub(super) fn write_left(script: &mut String, totals: &[SkuTotal]) {
+    sql::SELECT_LEFT.write(script, |_, script| {
+        for (index, total) in totals.iter().take(LEFT_SKUS_MAX).enumerate() {
+            if index > 0 {
+                script.push(',');
             }
+            write_id(script, total.sku.as_str());
         }
     });
 }
