@@ -1,5 +1,6 @@
 //! Orders by number: their ids and contents, shared by all clients of a run.
 
+use std::fmt::Write;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,10 +53,13 @@ impl Orders {
 
     /// The id of an order: 18 characters, of which 16 are a number in hexadecimal digits.
     pub(crate) fn id(&self, number: u64) -> String {
-        match self.id_order {
-            IdOrder::Time => format!("o-{number:016x}"),
-            IdOrder::Random => format!("o-{:016x}", scatter(number)),
-        }
+        let number = match self.id_order {
+            IdOrder::Time => number,
+            IdOrder::Random => scatter(number),
+        };
+        let mut id = String::with_capacity(18);
+        write!(id, "o-{number:016x}").expect("writing to a string cannot fail");
+        id
     }
 
     /// Which SKUs it takes.
