@@ -38,7 +38,11 @@ impl Written {
     pub(super) fn recorded_at(&self) -> Result<Timestamp, sqlx::Error> {
         match self.handed_by(Step::Movements) {
             Some(micros) if micros > 0 => Ok(Timestamp::from_micros(micros)),
-            _ => Err(sqlx::Error::Protocol("the server did not say when it recorded".to_owned())),
+            _ => Err(sqlx::Error::Protocol(
+                "the answer to an INSERT lacks the time that LAST_INSERT_ID(…) hands over; is there a \
+                 proxy before the server that leaves it out?"
+                    .to_owned(),
+            )),
         }
     }
 
