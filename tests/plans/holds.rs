@@ -2,7 +2,7 @@
 
 use hotrow::domain::{Goal, Operation, OrderStatus, Refusal, Standing, Timestamp, Verdict};
 use hotrow::embedded::Flavor;
-use hotrow::engine::{Execution, Failure, Verdicts};
+use hotrow::engine::{CommitOutcome, Execution, Failure, Verdicts};
 
 use crate::support::make::{
     bought_by, deciding, held_for, merged, settle, settle_until, sku, take,
@@ -354,7 +354,11 @@ async fn a_sku_is_sold_in_its_window_only(flavor: Flavor) {
     }
     // Who holds something may confirm it, or give it back, at any time.
     scene.run("UPDATE stock SET sale_ends_at = UTC_TIMESTAMP(6) WHERE sku = 'a'").await;
-    land(&mut connection, &merged(99, vec![settle(&hold, Standing::Held, Goal::Confirm)])).await;
+    let confirmed = merged(99, vec![settle(&hold, Standing::Held, Goal::Confirm)]);
+    let executed = connection.execute(&confirmed).await;
+    let Execution::Ready { left, .. } = executed else { panic!("{executed:?}") };
+    assert!(left[0].on_terms, "it did not look at them, so the next order is not sent to fail");
+    assert_eq!(connection.commit(confirmed.id).await, CommitOutcome::Committed);
     assert_eq!(scene.held().await, ["a 9 0", "b 10 0"]);
 }
 
