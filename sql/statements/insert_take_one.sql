@@ -1,4 +1,5 @@
--- The same for an order that is alone: without the row list there is no temporary table to make.
+-- The same for an order that is alone: without the row list there is no temporary table to make. The
+-- time is handed over from where it is recorded.
 INSERT INTO movement (order_id, sku, delta, flush_id, created_at)
 VALUES (
     {order_id}, {sku}, {delta}, {flush_id},

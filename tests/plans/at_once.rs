@@ -110,7 +110,29 @@ async fn silence_leaves_the_commit_unknown(flavor: Flavor) {
     assert_eq!(scene.desk().await.stock(vec![sku("a")]).await.unwrap()[0].available, 9);
 }
 
+/// Somebody gave the ledger a column whose numbers stand where the time is handed over: no order is answered with
+/// a time that it does not have.
+async fn a_number_in_the_place_of_the_time_is_no_time(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10)]).await;
+    scene.run("ALTER TABLE movement ADD number BIGINT NOT NULL AUTO_INCREMENT UNIQUE").await;
+    let mut connection = scene.connection();
+    let two = merged(1, vec![take("o-1", &[("a", 1)]), take("o-2", &[("a", 1)])]);
+    assert_eq!(connection.execute(&two).await, Execution::Failed(Failure::Lost));
+    scene.nothing_is_open().await;
+    assert_eq!(connection.prepare(&two).await, Err(Failure::Lost));
+    scene.nothing_is_open().await;
+    assert_eq!(scene.movements().await, [""; 0]);
+    let plan = alone(2, "o-3", "a", 1);
+    assert_eq!(connection.execute(&plan).await, Execution::CommitUnknown);
+    assert!(connection.session().is_none(), "it is not known where the session stands");
+    let recorded = "SELECT CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at) AS CHAR) \
+                    FROM movement WHERE order_id = 'o-3'";
+    let at = Timestamp::from_micros(scene.lines(recorded).await[0].parse().unwrap());
+    assert_eq!(connection.execute(&resolving(&plan)).await, Execution::Landed { at });
+}
+
 both_flavors!(
+    a_number_in_the_place_of_the_time_is_no_time,
     it_is_committed_and_tells_what_was_recorded,
     what_does_not_fit_is_not_committed,
     silence_leaves_the_commit_unknown,

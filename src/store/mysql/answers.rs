@@ -10,6 +10,10 @@ use super::script::{Expected, Script, Step};
 use crate::domain::{Sku, Timestamp};
 use crate::engine::{Left, SkuLeft};
 
+/// The beginning of 2020, in microseconds since 1970. What is handed over as a time and lies before it is none: a
+/// proxy may leave it out, and an AUTO_INCREMENT column, if somebody adds one, puts its own number there.
+const EARLIEST_MICROS: i64 = 1_577_836_800_000_000;
+
 /// What a script did not write, though no statement is to blame.
 pub(super) enum Missed {
     /// A count differs from the plan's.
@@ -37,12 +41,12 @@ impl Written {
     /// The time that the database gave to its movements.
     pub(super) fn recorded_at(&self) -> Result<Timestamp, sqlx::Error> {
         match self.handed_by(Step::Movements) {
-            Some(micros) if micros > 0 => Ok(Timestamp::from_micros(micros)),
-            _ => Err(sqlx::Error::Protocol(
-                "the answer to an INSERT lacks the time that LAST_INSERT_ID(…) hands over; is there a \
-                 proxy before the server that leaves it out?"
-                    .to_owned(),
-            )),
+            Some(micros) if micros >= EARLIEST_MICROS => Ok(Timestamp::from_micros(micros)),
+            other => Err(sqlx::Error::Protocol(format!(
+                "the answer to an INSERT into movement has {other:?} where LAST_INSERT_ID(…) hands over the \
+                 time, in microseconds since 1970: is there a proxy that leaves it out, a column with \
+                 AUTO_INCREMENT in movement, or a clock of the server before 2020?"
+            ))),
         }
     }
 
@@ -59,6 +63,7 @@ impl Written {
         left.collect()
     }
 
+    /// Every step was answered, and each answer has such a number.
     fn handed_by(&self, step: Step) -> Option<i64> {
         let place = self.steps.iter().position(|expected| expected.step == step)?;
         Some(self.handed[place].cast_signed())
@@ -146,8 +151,12 @@ mod tests {
             rows: Vec::new(),
             told_by_update: None,
         };
-        assert_eq!(written(5).recorded_at().ok(), Some(Timestamp::from_micros(5)));
-        assert!(matches!(written(0).recorded_at(), Err(sqlx::Error::Protocol(_))));
+        let micros = EARLIEST_MICROS;
+        let at = written(micros.unsigned_abs()).recorded_at();
+        assert_eq!(at.ok(), Some(Timestamp::from_micros(micros)));
+        for none in [0, 7, micros.unsigned_abs() - 1] {
+            assert!(matches!(written(none).recorded_at(), Err(sqlx::Error::Protocol(_))));
+        }
     }
 
     #[test]

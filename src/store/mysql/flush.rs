@@ -99,15 +99,19 @@ impl FlushConnection {
         };
         let failed = script.steps.get(answers.affected.len()).map(|expected| expected.step);
         match Checked::of(script, answers) {
-            Checked::AsPlanned(written) => {
-                self.session = Some(session);
-                committed(written).unwrap_or(Execution::CommitUnknown)
-            }
+            Checked::AsPlanned(written) => match committed(written) {
+                Ok(execution) => {
+                    self.session = Some(session);
+                    execution
+                }
+                // It is in the ledger, and so is its time, which is looked up there.
+                Err(error) => {
+                    self.commit_failed(id, plan.id, &error);
+                    Execution::CommitUnknown
+                }
+            },
             Checked::Error(error) if failed == Some(Step::Commit) || !is_answer(&error) => {
-                self.abandoned.add(id);
-                let outcome = commit_outcome_of(&error);
-                warn!(flush = plan.id.0, ?outcome, error = describe(&error), "a commit failed");
-                match outcome {
+                match self.commit_failed(id, plan.id, &error) {
                     CommitOutcome::NotCommitted => Execution::Failed(Failure::Conflict),
                     CommitOutcome::Unknown | CommitOutcome::Committed => Execution::CommitUnknown,
                 }
@@ -199,18 +203,21 @@ impl FlushConnection {
                 self.session = Some(session);
                 CommitOutcome::Committed
             }
-            Ok((_, Err(error))) => {
-                self.abandoned.add(id);
-                let outcome = commit_outcome_of(&error);
-                warn!(flush = flush.0, ?outcome, error = describe(&error), "a commit failed");
-                outcome
-            }
+            Ok((_, Err(error))) => self.commit_failed(id, flush, &error),
             Err(_) => {
                 self.abandoned.add(id);
                 warn!(flush = flush.0, "no answer to a commit in time; connection dropped");
                 CommitOutcome::Unknown
             }
         }
+    }
+
+    /// What an error in answer to a commit means. Its session is not used again.
+    fn commit_failed(&self, session: u64, flush: FlushId, error: &sqlx::Error) -> CommitOutcome {
+        self.abandoned.add(session);
+        let outcome = commit_outcome_of(error);
+        warn!(flush = flush.0, ?outcome, error = describe(error), "a commit failed");
+        outcome
     }
 
     /// Undoes what was executed.
