@@ -74,6 +74,20 @@ async fn a_read_only_server_prevents_orders(flavor: Flavor) {
     }
 }
 
+async fn a_binlog_of_statements_prevents_orders(flavor: Flavor) {
+    let alone = Alone::new(flavor).await;
+    let scene = alone.scene.with(&[("a", 10)]).await;
+    for (format, found) in [("ROW", 0), ("MIXED", 0), ("STATEMENT", 1)] {
+        scene.run(&format!("SET GLOBAL binlog_format = '{format}'")).await;
+        let told = prevents(&scene).await;
+        assert_eq!(told.len(), found, "{format}: {told:?}");
+        let plan = merged(1, vec![take(&format!("o-{format}"), &[("a", 1)])]);
+        let execution = scene.connection().execute(&plan).await;
+        assert_eq!(execution == Execution::Failed(Failure::Statement), found == 1, "{execution:?}");
+    }
+    assert!(prevents(&scene).await[0].contains("binlog_format = 'ROW'"));
+}
+
 async fn a_database_without_tables_prevents_orders(flavor: Flavor) {
     let scene = Scene::empty(flavor).await;
     let found = prevents(&scene).await;
@@ -145,6 +159,7 @@ async fn a_server_that_doctor_accepts_takes_a_full_flush(flavor: Flavor) {
 both_flavors!(
     durability_is_read_from_the_settings,
     a_read_only_server_prevents_orders,
+    a_binlog_of_statements_prevents_orders,
     a_database_without_tables_prevents_orders,
     a_server_that_doctor_accepts_takes_a_full_flush,
 );

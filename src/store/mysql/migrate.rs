@@ -2,11 +2,12 @@
 
 use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
 use sqlx::migrate::{AppliedMigration, Migrate, Migration, Migrator};
-use sqlx::{Connection, MySqlConnection, Row};
+use sqlx::{MySqlConnection, Row};
 
 use super::address::Address;
-use super::connect::{close, run};
+use super::connect::{close, connect, run};
 use super::error::{describe, is_denied};
+use super::statement as sql;
 use super::views;
 use crate::engine::FlushId;
 
@@ -61,8 +62,7 @@ pub async fn migrate(address: &Address) -> Result<(), MigrateError> {
             describe(error)
         },
     };
-    let mut connection =
-        MySqlConnection::connect_with(address.options()).await.map_err(|error| failed(&error))?;
+    let mut connection = connect_patiently(address).await.map_err(|error| failed(&error))?;
     let untouched = is_exactly_current(&mut connection).await.map_err(|error| failed(&error))?;
     if !untouched {
         lock(&mut connection).await.map_err(|error| failed(&error))?;
@@ -76,6 +76,12 @@ pub async fn migrate(address: &Address) -> Result<(), MigrateError> {
     make_views(&mut connection).await.map_err(|error| failed(&error))?;
     close(connection).await;
     Ok(())
+}
+
+async fn connect_patiently(address: &Address) -> Result<MySqlConnection, sqlx::Error> {
+    let mut connection = connect(address).await?.connection;
+    run(&mut connection, sql::SESSION_MIGRATE.text().to_owned()).await?;
+    Ok(connection)
 }
 
 async fn make_views(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
@@ -153,7 +159,7 @@ pub async fn register_instance(address: &Address) -> Result<FlushId, MigrateErro
         address: address.to_string(),
         reason: describe(&error),
     };
-    let mut connection = MySqlConnection::connect_with(address.options()).await.map_err(failed)?;
+    let mut connection = connect(address).await.map_err(failed)?.connection;
     let done = sqlx::query("INSERT INTO instance () VALUES ()")
         .execute(&mut connection)
         .await

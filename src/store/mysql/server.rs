@@ -1,9 +1,9 @@
 //! What the server promises and whether orders can be taken, read from its settings.
 
-use sqlx::{Connection, MySqlConnection, Row};
+use sqlx::{MySqlConnection, Row};
 
 use super::address::Address;
-use super::connect::{close, run, text};
+use super::connect::{close, connect, run, text};
 use super::error::describe;
 use super::flavor::Flavor;
 use super::migrate::is_current;
@@ -38,8 +38,7 @@ pub struct Inspection {
 /// [`StoreError::Unavailable`] when the server cannot be reached or does not answer.
 pub async fn inspect(address: &Address) -> Result<Inspection, StoreError> {
     let unavailable = |error: sqlx::Error| StoreError::Unavailable(describe(&error));
-    let mut connection =
-        MySqlConnection::connect_with(address.options()).await.map_err(unavailable)?;
+    let mut connection = connect(address).await.map_err(unavailable)?.connection;
     let server = read(&mut connection).await.map_err(unavailable)?;
     let mut findings = server.findings();
     if server.migrations_current {
@@ -81,6 +80,8 @@ struct Server {
     flush_at_commit: u64,
     sync_binlog: u64,
     log_bin: bool,
+    /// `None` on a server that knows rows only.
+    binlog_format: Option<String>,
     doublewrite: String,
     read_only: bool,
     max_allowed_packet: u64,
@@ -96,6 +97,10 @@ async fn read(connection: &mut MySqlConnection) -> Result<Server, sqlx::Error> {
     let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
     let version = text(row, 0)?.to_owned();
     let number = |index: usize| row.try_get_unchecked::<u64, _>(index);
+    // MySQL is about to take it away, so it is not read with the others.
+    let (_, formats) =
+        run(connection, "SHOW GLOBAL VARIABLES LIKE 'binlog_format'".to_owned()).await?;
+    let binlog_format = formats.first().map(|row| text(row, 1).map(str::to_owned)).transpose()?;
     // MySQL has a second switch that binds administrators too.
     let super_read_only = match Flavor::of(&version) {
         Flavor::MySql => {
@@ -109,6 +114,7 @@ async fn read(connection: &mut MySqlConnection) -> Result<Server, sqlx::Error> {
         flush_at_commit: number(1)?,
         sync_binlog: number(2)?,
         log_bin: number(3)? != 0,
+        binlog_format,
         doublewrite: text(row, 4)?.to_owned(),
         read_only: number(5)? != 0 || super_read_only,
         max_allowed_packet: number(6)?,
@@ -173,6 +179,14 @@ impl Server {
                      SET GLOBAL max_allowed_packet = 67108864",
                     self.max_allowed_packet
                 ),
+            );
+        }
+        if self.log_bin && self.binlog_format.as_deref() == Some("STATEMENT") {
+            find(
+                true,
+                "binlog_format is STATEMENT, with which the server refuses changes under READ COMMITTED; \
+                 SET GLOBAL binlog_format = 'ROW'"
+                    .to_owned(),
             );
         }
         if !self.syncs_at_commit() {

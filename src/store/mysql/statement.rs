@@ -69,6 +69,7 @@ statement!(FORGET_MERGE_COUNTS, "forget_merge_counts.sql");
 statement!(FORGET_OLD_MERGE_COUNTS, "forget_old_merge_counts.sql");
 statement!(SESSION, "session.sql");
 statement!(SELECT_SESSION, "select_session.sql");
+statement!(SESSION_MIGRATE, "session_migrate.sql");
 statement!(PROBE, "probe.sql");
 statement!(SELECT_VIEW_SOURCES, "select_view_sources.sql");
 statement!(NOTE_VIEW, "note_view.sql");

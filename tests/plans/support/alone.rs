@@ -16,6 +16,9 @@ pub(crate) struct Alone {
 const SETTINGS: &str = "SET GLOBAL general_log = OFF; SET GLOBAL log_output = 'FILE'; \
     SET GLOBAL sql_mode = DEFAULT; SET GLOBAL time_zone = '+00:00'; SET GLOBAL autocommit = ON; \
     SET GLOBAL TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+    SET GLOBAL sql_select_limit = DEFAULT; SET GLOBAL max_join_size = DEFAULT; \
+    SET GLOBAL sql_big_selects = ON; SET GLOBAL sql_safe_updates = OFF; \
+    SET GLOBAL completion_type = 'NO_CHAIN'; SET GLOBAL binlog_format = DEFAULT; \
     SET GLOBAL max_allowed_packet = 67108864; \
     SET GLOBAL innodb_flush_log_at_trx_commit = 1; SET GLOBAL sync_binlog = 1; \
     SET GLOBAL innodb_stats_auto_recalc = ON";
