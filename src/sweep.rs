@@ -48,7 +48,11 @@ impl Sweep {
     /// Returns without an error when another process sweeps.
     async fn sweep_while_it_goes_well(&self, in_trouble: &mut bool) -> Result<(), StoreError> {
         let acquired = SweepConnection::acquire(&self.address, DESK_PATIENCE).await?;
-        let Some(mut due_holds) = acquired else { return Ok(()) };
+        let Some(mut due_holds) = acquired else {
+            // The other one tells how many there are.
+            self.metrics.holds_overdue(0);
+            return Ok(());
+        };
         if std::mem::take(in_trouble) {
             info!("the sweep goes on");
         }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hotrow::domain::{
-    Line, NotExecuted, Operation, Order, OrderId, Quantity, Refusal, Sku, Timestamp, Verdict,
+    Goal, HoldSeconds, Line, NotExecuted, Operation, Order, OrderId, Quantity, Refusal, Settlement,
+    Sku, Standing, TakenOrder, Timestamp, Verdict,
 };
 use hotrow::engine::{
     Action, Combiner, CommitOutcome, Execution, Failure, FlushId, Plan, Policy, SkuLeft, Verdicts,
@@ -38,6 +39,24 @@ impl Desk {
         let id = OrderId::new("order_id", id).expect("valid");
         let order = Order::new(id, vec![line]).expect("valid");
         self.combiner.submit(self.now_ms, Operation::Take(order), self.arrived);
+        self.arrived += 1;
+    }
+
+    /// A hold of the SKU `a` is confirmed.
+    fn confirm(&mut self, id: &str) {
+        let line =
+            Line { sku: Sku::new("a").expect("valid"), quantity: Quantity::new(1).expect("valid") };
+        let id = OrderId::new("order_id", id).expect("valid");
+        let order = Order::new(id, vec![line]).expect("valid");
+        let hold = HoldSeconds::new(60).expect("valid");
+        let taken = TakenOrder {
+            order: order.held_for(Some(hold)),
+            standing: Standing::Held,
+            created_at: Timestamp::from_micros(0),
+            expires_at: Some(Timestamp::from_micros(i64::MAX / 2)),
+        };
+        let settlement = Settlement::new(taken, Goal::Confirm).expect("is held");
+        self.combiner.submit(self.now_ms, Operation::Settle(settlement), self.arrived);
         self.arrived += 1;
     }
 
@@ -94,6 +113,21 @@ impl Desk {
 
     fn answered(&self) -> Vec<usize> {
         self.answers.iter().map(|(ticket, _)| *ticket).collect()
+    }
+}
+
+/// What a settlement was made from was read over a session that has ended.
+#[test]
+fn settlements_that_wait_when_a_session_ends_are_decided() {
+    for ends in [false, true] {
+        let mut desk = Desk::new();
+        desk.confirm("h-1");
+        desk.confirm("h-2");
+        if ends {
+            desk.combiner.session_ended();
+        }
+        let how = if ends { "Deciding" } else { "Merged" };
+        assert_eq!(desk.actions(), [format!("execute 1 {how} 2")]);
     }
 }
 

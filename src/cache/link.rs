@@ -23,7 +23,7 @@ use crate::limits::{
 };
 use crate::telemetry::metrics::{CacheFailure, Metrics};
 
-const PATIENCE: Duration = Duration::from_millis(CACHE_PATIENCE_MS);
+pub(super) const PATIENCE: Duration = Duration::from_millis(CACHE_PATIENCE_MS);
 
 /// A call to the cache that came to nothing. What it was to do may be done or not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

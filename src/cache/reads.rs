@@ -10,6 +10,7 @@ use tracing::debug;
 use super::clock::DatabaseClock;
 use super::filler::{Commits, Filler};
 use super::hot::HotSkus;
+use super::link::PATIENCE;
 use super::recent::Recent;
 use super::{Cache, CacheError, Cached, Sighting};
 use crate::domain::Sku;
@@ -63,7 +64,7 @@ impl StockReads {
         metrics: Metrics,
     ) -> (Self, Filler, Commits) {
         let asked = cache.clone();
-        let room = Room { waiting_max: LOOKUPS_WAITING_MAX, together_max: CACHE_CALL_SKUS_MAX };
+        let room = Room { waiting_max: LOOKUPS_WAITING_MAX, keys_max: CACHE_CALL_SKUS_MAX };
         let together = Together::start(
             room,
             || CacheError::Down,
@@ -190,7 +191,9 @@ impl CachedReads {
 
     async fn ask(&self, skus: &[Sku]) -> Vec<Option<Cached>> {
         let asked = if self.cache.is_up() {
-            self.together.find(skus.to_vec()).await
+            // Those before it may have the call for themselves first.
+            let answer = tokio::time::timeout(PATIENCE, self.together.find(skus.to_vec())).await;
+            answer.unwrap_or(Err(CacheError::Silent))
         } else {
             Err(CacheError::Down)
         };

@@ -83,6 +83,10 @@ impl<T> Queue<T> {
         (waiting.member.arrival == slot.arrival).then_some(waiting)
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Waiting<T>> {
+        self.slots.iter_mut().flatten()
+    }
+
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Waiting<T>> {
         self.get(slot)?;
         self.free.push(slot.index);

@@ -39,7 +39,7 @@ impl Committed {
             )
             | Done::Committed(flush, CommitOutcome::NotCommitted | CommitOutcome::Unknown)
             | Done::RolledBack(flush) => (flush, false),
-            Done::Probed { .. } => return,
+            Done::Probed { .. } | Done::SessionEnded => return,
         };
         if let Some(plan) = self.plans.remove(flush)
             && committed

@@ -29,7 +29,11 @@ pub(super) enum Done {
     Executed(FlushId, Execution),
     Committed(FlushId, CommitOutcome),
     RolledBack(FlushId),
-    Probed { usable: bool },
+    Probed {
+        usable: bool,
+    },
+    /// Nothing: it has noticed while it was idle that its session is gone.
+    SessionEnded,
 }
 
 #[derive(Debug)]
@@ -137,6 +141,8 @@ impl Crew {
         match report.done {
             // The transaction goes on.
             Done::Prepared(_, Ok(())) | Done::Executed(_, Execution::Ready { .. }) => return,
+            // It was free, or is about to report on what it was sent meanwhile.
+            Done::SessionEnded => return,
             Done::Prepared(flush, Err(_))
             | Done::Executed(flush, _)
             | Done::Committed(flush, _)
@@ -175,8 +181,12 @@ async fn work(
         let task = match tokio::time::timeout(KEEP_ALIVE_PAUSE, tasks.recv()).await {
             Ok(Some(task)) => task,
             Ok(None) => return connection.close().await,
+            Err(_) if connection.keep_alive().await => continue,
             Err(_) => {
-                connection.keep_alive().await;
+                let report = Report { done: Done::SessionEnded, connection: index, session: None };
+                if reports.send(report).is_err() {
+                    return;
+                }
                 continue;
             }
         };

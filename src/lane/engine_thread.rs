@@ -178,6 +178,7 @@ impl Engine {
         self.tally.reported(&report.done);
         if self.crew.has_lost_a_session() {
             self.shared.recent_holds.forget_all();
+            self.combiner.session_ended();
         }
         self.committed.reported(&report.done);
         match report.done {
@@ -186,6 +187,7 @@ impl Engine {
             Done::Committed(flush, outcome) => self.combiner.committed(now_ms, flush, outcome),
             Done::RolledBack(flush) => self.combiner.rolled_back(now_ms, flush),
             Done::Probed { usable } => self.combiner.probed(now_ms, usable),
+            Done::SessionEnded => {}
         }
         let due = self.combiner.due_actions();
         self.carry_out(due);

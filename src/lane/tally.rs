@@ -92,7 +92,7 @@ impl Tally {
             Done::Committed(_, CommitOutcome::Unknown) => FlushOutcome::CommitUnknown,
             // A flush before it was lost; it will run again.
             Done::RolledBack(_) => FlushOutcome::Conflict,
-            Done::Probed { .. } => return,
+            Done::Probed { .. } | Done::SessionEnded => return,
         };
         let Some(flight) = self.flights.remove(&flush) else { return };
         if flight.resolving {
@@ -114,7 +114,8 @@ impl Tally {
                 )
                 | Done::Committed(_, CommitOutcome::NotCommitted | CommitOutcome::Unknown)
                 | Done::RolledBack(_)
-                | Done::Probed { .. } => {}
+                | Done::Probed { .. }
+                | Done::SessionEnded => {}
             }
         }
         self.metrics.flush(
@@ -123,7 +124,7 @@ impl Tally {
             flight.orders,
             flight.skus,
             flight.executed,
-            elapsed,
+            matches!(done, Done::Committed(..)).then_some(elapsed),
         );
     }
 

@@ -23,11 +23,12 @@ struct Wanted<K, V, E> {
     answer: oneshot::Sender<Result<Vec<Option<V>>, E>>,
 }
 
-/// How many may wait, and how many are answered by one read.
+/// How many may wait, and for how much one read looks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
     pub waiting_max: usize,
-    pub together_max: usize,
+    /// Keys that are looked for together; those of one caller may be more.
+    pub keys_max: usize,
 }
 
 impl<K, V, E> Clone for Together<K, V, E> {
@@ -55,8 +56,8 @@ where
             let (wanted, read) = (Arc::clone(&wanted), read.clone());
             tokio::spawn(async move {
                 loop {
-                    let mut batch = Vec::new();
-                    if wanted.lock().await.recv_many(&mut batch, room.together_max).await == 0 {
+                    let batch = gather(&mut *wanted.lock().await, room.keys_max).await;
+                    if batch.is_empty() {
                         return;
                     }
                     answer(batch, &read).await;
@@ -73,6 +74,22 @@ where
         sent.map_err(|_| (self.stopped)())?;
         answered.await.map_err(|_| (self.stopped)())?
     }
+}
+
+/// Those who wait, up to the one whose keys make it so many; nobody when nobody can come any more.
+async fn gather<K, V, E>(
+    wanted: &mut mpsc::Receiver<Wanted<K, V, E>>,
+    keys_max: usize,
+) -> Vec<Wanted<K, V, E>> {
+    let mut batch = Vec::new();
+    let mut keys = 0;
+    let mut next = wanted.recv().await;
+    while let Some(one) = next {
+        keys += one.keys.len();
+        batch.push(one);
+        next = if keys < keys_max { wanted.try_recv().ok() } else { None };
+    }
+    batch
 }
 
 async fn answer<K, V, E, F>(batch: Vec<Wanted<K, V, E>>, read: &impl Fn(Vec<K>) -> F)
@@ -104,7 +121,7 @@ mod tests {
 
     use super::*;
 
-    const ROOM: Room = Room { waiting_max: 1_000, together_max: 1_000 };
+    const ROOM: Room = Room { waiting_max: 1_000, keys_max: 1_000 };
 
     #[tokio::test]
     async fn those_who_ask_during_a_read_share_the_next_one() {
@@ -153,6 +170,25 @@ mod tests {
             assert_eq!(other.await.unwrap(), Ok(vec![Some(2), None]));
         }
         assert_eq!(reads.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn a_read_looks_for_so_many_keys_however_many_each_caller_has() {
+        let (queue, mut wanted) = mpsc::channel::<Wanted<u32, (), ()>>(10);
+        for keys in [vec![1, 2, 3], vec![4], vec![5, 6], vec![7]] {
+            let (answer, _) = oneshot::channel();
+            queue.send(Wanted { keys, answer }).await.unwrap();
+        }
+        drop(queue);
+        let mut sizes = Vec::new();
+        loop {
+            let batch = gather(&mut wanted, 4).await;
+            if batch.is_empty() {
+                break;
+            }
+            sizes.push(batch.len());
+        }
+        assert_eq!(sizes, [2, 2]);
     }
 
     #[tokio::test]

@@ -167,7 +167,11 @@ impl Metrics {
                 "flush_execute",
                 "Time of a transaction's statements before COMMIT",
             ),
-            commit_seconds: time(&mut registry, "commit", "Time of COMMIT, where it was sent"),
+            commit_seconds: time(
+                &mut registry,
+                "commit",
+                "Time of COMMIT, where it was sent by itself",
+            ),
             resolutions: each(
                 &resolutions,
                 "outcome",
@@ -221,7 +225,7 @@ impl Metrics {
         self.0.lanes_active.set(saturate(lanes));
     }
 
-    /// One transaction ended. `commit` is observed only where COMMIT was sent.
+    /// One transaction ended. `commit` is there if its COMMIT was sent by itself.
     pub fn flush(
         &self,
         mode: FlushMode,
@@ -229,14 +233,14 @@ impl Metrics {
         orders: usize,
         skus: usize,
         execute: Duration,
-        commit: Duration,
+        commit: Option<Duration>,
     ) {
         let inner = &*self.0;
         inner.flushes[mode as usize][outcome as usize].inc();
         inner.flush_orders.observe(orders as f64);
         inner.flush_skus.observe(skus as f64);
         inner.execute_seconds.observe(execute.as_secs_f64());
-        if outcome.sent_commit() {
+        if let Some(commit) = commit {
             inner.commit_seconds.observe(commit.as_secs_f64());
         }
     }
@@ -417,8 +421,8 @@ mod tests {
     fn a_commit_that_was_never_sent_is_not_timed() {
         let metrics = Metrics::new();
         let (execute, commit) = (Duration::from_millis(1), Duration::from_millis(2));
-        metrics.flush(FlushMode::Merged, FlushOutcome::Guard, 5, 2, execute, Duration::ZERO);
-        metrics.flush(FlushMode::Merged, FlushOutcome::Committed, 5, 2, execute, commit);
+        metrics.flush(FlushMode::Merged, FlushOutcome::Guard, 5, 2, execute, None);
+        metrics.flush(FlushMode::Merged, FlushOutcome::Committed, 5, 2, execute, Some(commit));
         line(&metrics, "hotrow_flush_execute_seconds_count 2");
         line(&metrics, "hotrow_commit_seconds_count 1");
         line(&metrics, "hotrow_flush_orders_sum 10");

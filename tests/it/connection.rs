@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use hotrow::embedded::Flavor;
+use hyper::Method;
+use serde_json::json;
 
 use crate::support::client::{Client, lines};
 use crate::support::database;
@@ -96,6 +98,24 @@ async fn ok_swallowed(flavor: Flavor) {
     under(flavor, Fault::SwallowOk, 4, Some("landed")).await;
 }
 
+/// Other terms of sale of a SKU are committed and nobody says so.
+async fn ok_of_terms_swallowed(flavor: Flavor) {
+    let mut scene = Scene::open(flavor).await;
+    let put = async |limit: Option<u32>| {
+        let body = json!({"available": 400, "purchase_limit": limit});
+        scene.client.call(Method::PUT, "/v1/stock/a", Some(body)).await.unwrap()
+    };
+    scene.proxy.arm(Fault::SwallowOk, 1);
+    let unknown = put(Some(3)).await;
+    assert_eq!(unknown.status, 504, "{unknown:?}");
+    scene.proxy.require_hits(&[Fault::SwallowOk]);
+    let limits = "SELECT CONCAT(purchase_limit) FROM stock WHERE sku = 'a'";
+    assert_eq!(scene.shop.database.lines(limits).await, ["3"]);
+    assert_eq!(put(Some(3)).await.status, 200);
+    assert_eq!(put(None).await.status, 200);
+    scene.close(&["order 201"]).await;
+}
+
 async fn connection_reset(flavor: Flavor) {
     under(flavor, Fault::ResetOnCommit, 4, None).await;
 }
@@ -174,6 +194,7 @@ async fn everything_at_random(flavor: Flavor) {
 both_flavors!(
     commit_dropped,
     ok_swallowed,
+    ok_of_terms_swallowed,
     connection_reset,
     black_hole_before_commit,
     black_hole_after_commit,

@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(mean_flush_ms(&metrics.encode()), None);
         for ms in [10, 20] {
             let (execute, commit) = (Duration::from_millis(ms), Duration::from_millis(5));
-            metrics.flush(FlushMode::Merged, FlushOutcome::Committed, 1, 1, execute, commit);
+            metrics.flush(FlushMode::Merged, FlushOutcome::Committed, 1, 1, execute, Some(commit));
         }
         assert!((mean_flush_ms(&metrics.encode()).unwrap() - 20.0).abs() < 1e-6);
     }

@@ -47,6 +47,16 @@ impl<T> Combiner<T> {
         full.then_some(NotExecuted::Overloaded { limit: LimitKind::Lane, limit_value })
     }
 
+    /// A session with the database has ended, and the server behind the next one may lack the newest commits: what a
+    /// settlement was made from may not be there, so those that wait are decided by what is.
+    pub fn session_ended(&mut self) {
+        for waiting in self.queue.iter_mut() {
+            if matches!(waiting.operation, Operation::Settle(_)) {
+                waiting.member.attempts = waiting.member.attempts.max(1);
+            }
+        }
+    }
+
     /// Puts the operation in its lanes, at the place of its arrival.
     pub(super) fn enqueue(&mut self, waiting: Waiting<T>) {
         let width = waiting.operation.width();

@@ -114,39 +114,41 @@ impl Desk {
         available: Available,
         terms: Terms,
     ) -> Result<StockOpening, StoreError> {
-        let mut script = "BEGIN".to_owned();
-        for statement in [&sql::OPEN_STOCK, &sql::OPEN_STOCK_MOVEMENT, &sql::OPEN_STOCK_VERSION] {
-            script.push_str(";\n");
-            write_opening(&mut script, statement, &sku, available, terms);
-        }
-        let opened = self.pooled.detached(|connection| {
-            Box::pin(async move {
-                run(connection, script).await?;
-                run(connection, "COMMIT".to_owned()).await.map(drop).map_err(Trouble::Commit)
-            })
-        });
-        match opened.await {
+        let fill = |statements: &[&Statement]| {
+            let mut script = "BEGIN".to_owned();
+            for statement in statements {
+                script.push_str(";\n");
+                write_opening(&mut script, statement, &sku, available, terms);
+            }
+            script
+        };
+        let opening =
+            fill(&[&sql::OPEN_STOCK, &sql::OPEN_STOCK_MOVEMENT, &sql::OPEN_STOCK_VERSION]);
+        match self.commit(opening).await {
             Ok(()) => return Ok(StockOpening::Created),
             Err(Trouble::Statement(error)) if is_duplicate(&error) => {}
-            Err(Trouble::Silence(patience)) => {
-                return Err(StoreError::OutcomeUnknown(silence(patience)));
-            }
-            Err(trouble) => return Err(trouble.into()),
+            Err(trouble) => return Err(of_a_commit(trouble)),
         }
         let (opening, present) = self.opening(&sku).await?;
         match opening {
             _ if !present => Ok(StockOpening::RowMissing),
             Some(opening) if opening == available.units() => {
-                let mut script = String::new();
-                write_opening(&mut script, &sql::UPDATE_TERMS, &sku, available, terms);
-                let update = self.pooled.detached(|connection| {
-                    Box::pin(async move { Ok(run(connection, script).await.map(drop)?) })
-                });
-                update.await?;
+                self.commit(fill(&[&sql::UPDATE_TERMS])).await.map_err(of_a_commit)?;
                 Ok(StockOpening::Same)
             }
             opening => Ok(StockOpening::OpenedOtherwise { opening }),
         }
+    }
+
+    /// Commits what a text has begun.
+    async fn commit(&self, script: String) -> Result<(), Trouble> {
+        let work = self.pooled.detached(|connection| {
+            Box::pin(async move {
+                run(connection, script).await?;
+                run(connection, "COMMIT".to_owned()).await.map(drop).map_err(Trouble::Commit)
+            })
+        });
+        work.await
     }
 
     /// With how much a SKU was opened, `None` when it was not opened through hotrow; and whether its
@@ -183,6 +185,14 @@ impl Desk {
     pub async fn close(&self) {
         self.pooled.close().await;
     }
+}
+
+/// Silence may have begun with the commit.
+fn of_a_commit(trouble: Trouble) -> StoreError {
+    if let Trouble::Silence(patience) = trouble {
+        return StoreError::OutcomeUnknown(silence(patience));
+    }
+    trouble.into()
 }
 
 /// Fills in a statement about a SKU that is to be opened.

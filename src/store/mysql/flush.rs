@@ -250,17 +250,20 @@ impl FlushConnection {
         false
     }
 
-    /// Shows the server that the session is in use, so that it is not closed for idleness.
-    pub async fn keep_alive(&mut self) {
+    /// Shows the server that the session is in use, so that it is not closed for idleness. False when there was one
+    /// and it is gone.
+    pub async fn keep_alive(&mut self) -> bool {
         use sqlx::Connection;
-        let Some(mut session) = self.session.take() else { return };
+        let Some(mut session) = self.session.take() else { return true };
         let ping = tokio::time::timeout(self.timing.connect, session.connection.ping()).await;
-        if matches!(ping, Ok(Ok(()))) {
+        let answered = matches!(ping, Ok(Ok(())));
+        if answered {
             self.session = Some(session);
         } else {
             // It may be in the middle of a flush that waits for others, with locks.
             self.abandoned.add(session.id);
         }
+        answered
     }
 
     /// Says goodbye to the server.

@@ -92,23 +92,6 @@ label! {
     }
 }
 
-impl FlushOutcome {
-    /// Whether COMMIT was sent, and so has a time.
-    pub(super) fn sent_commit(self) -> bool {
-        match self {
-            Self::Committed | Self::CommitUnknown => true,
-            Self::NothingToWrite
-            | Self::Duplicate
-            | Self::Guard
-            | Self::LockWait
-            | Self::Conflict
-            | Self::Lost
-            | Self::NotWritable
-            | Self::Statement => false,
-        }
-    }
-}
-
 label! {
     /// How the search for a lost commit ended.
     pub enum ResolutionOutcome {

@@ -24,7 +24,7 @@ pub(super) type Orders = Together<OrderId, TakenOrder, StoreError>;
 pub(super) type Stocks = Together<Sku, StockRecord, StoreError>;
 
 pub(super) fn orders(pooled: Pooled) -> Orders {
-    let room = Room { waiting_max: LOOKUPS_WAITING_MAX, together_max: LOOKUP_ORDERS_MAX };
+    let room = Room { waiting_max: LOOKUPS_WAITING_MAX, keys_max: LOOKUP_ORDERS_MAX };
     let stopped = || StoreError::Unavailable("the reader of orders has stopped".to_owned());
     Together::start(room, stopped, move |ids: Vec<OrderId>| {
         let pooled = pooled.clone();
@@ -33,7 +33,7 @@ pub(super) fn orders(pooled: Pooled) -> Orders {
 }
 
 pub(super) fn stocks(pooled: Pooled) -> Stocks {
-    let room = Room { waiting_max: LOOKUPS_WAITING_MAX, together_max: LOOKUP_ORDERS_MAX };
+    let room = Room { waiting_max: LOOKUPS_WAITING_MAX, keys_max: LOOKUP_SKUS_MAX };
     let stopped = || StoreError::Unavailable("the reader of stock has stopped".to_owned());
     Together::start(room, stopped, move |skus: Vec<Sku>| {
         let pooled = pooled.clone();
