@@ -92,6 +92,22 @@ async fn a_right_that_is_given_back_is_free(flavor: Flavor) {
     }
 }
 
+/// They and what mends them are more than the server takes in one message.
+async fn thousands_of_differences_are_recorded(flavor: Flavor) {
+    const SKUS: usize = 4_000;
+    let alone = Alone::new(flavor).await;
+    alone.scene.run("SET GLOBAL max_allowed_packet = 8388608").await;
+    let scene = &alone.scene;
+    scene.run(&FILL.replace("{count}", &SKUS.to_string())).await;
+    scene.run("UPDATE stock SET available = available + 1").await;
+    let request = Request { dry_run: false, pass_skus: SKUS };
+    let report = reconcile(scene).await.full(request, &|_| {}).await.unwrap();
+    assert_eq!(report.run.differences, SKUS as u64);
+    assert_eq!(report.drifts.len(), SKUS);
+    let ended = "SELECT state FROM reconcile_run";
+    assert_eq!(scene.lines(ended).await, ["done"]);
+}
+
 async fn nothing_but_the_ledger_is_read_from_end_to_end(flavor: Flavor) {
     let alone = Alone::new(flavor).await;
     alone.scene.run("SET GLOBAL innodb_stats_auto_recalc = OFF").await;
@@ -164,4 +180,8 @@ fn fits(plan: &[Access], expected: &[Expected]) -> bool {
     ended || !sorts && tables.len() == expected.len() && expected.iter().all(fits)
 }
 
-both_flavors!(a_right_that_is_given_back_is_free, nothing_but_the_ledger_is_read_from_end_to_end);
+both_flavors!(
+    a_right_that_is_given_back_is_free,
+    thousands_of_differences_are_recorded,
+    nothing_but_the_ledger_is_read_from_end_to_end
+);

@@ -16,6 +16,8 @@ use crate::telemetry::metrics::DriftClass;
 
 /// Characters of a text that is recorded.
 const TEXT_CHARS_MAX: usize = 255;
+/// Differences that are sent together, with their mending SQL: below the least that a server may take.
+const DRIFTS_IN_A_MESSAGE: usize = 500;
 
 impl ReconcileConnection {
     /// The full run that was begun and not ended, if it may be taken up again. One that is too old is marked.
@@ -91,12 +93,14 @@ impl ReconcileConnection {
             })
             .collect();
         run.differences += found;
-        let mut script = "BEGIN;\n".to_owned();
-        if !recorded.is_empty() {
+        self.0.run("BEGIN".to_owned(), |_, _| Ok(())).await?;
+        for some in recorded.chunks(DRIFTS_IN_A_MESSAGE) {
+            let mut script = String::new();
             sql::RECONCILE_INSERT_DRIFT
-                .write(&mut script, |_, script| write_drifts(script, run.id, &recorded));
-            script.push_str(";\n");
+                .write(&mut script, |_, script| write_drifts(script, run.id, some));
+            self.0.run(script, |_, _| Ok(())).await?;
         }
+        let mut script = String::new();
         sql::RECONCILE_ADVANCE.write(&mut script, |hole, script| match hole {
             "phase" => write_id(script, run.phase.name()),
             "position" => write_foreign_id(script, &run.position),
