@@ -20,7 +20,7 @@ GRANT INSERT ON hotrow.instance TO 'hotrow_engine'@'%';
 GRANT SELECT ON hotrow.movement_archive TO 'hotrow_engine'@'%';
 GRANT SELECT, UPDATE ON hotrow.archive_state TO 'hotrow_engine'@'%';
 -- What the read cache always has.
-GRANT SELECT, INSERT, DELETE ON hotrow.pinned_sku TO 'hotrow_engine'@'%';
+GRANT SELECT ON hotrow.pinned_sku TO 'hotrow_engine'@'%';
 -- Reconciliation by its schedule, and along the change feed.
 GRANT SELECT ON hotrow.movement_carried TO 'hotrow_engine'@'%';
 GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.reconcile_run TO 'hotrow_engine'@'%';
@@ -42,8 +42,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.purchase TO 'hotrow_archiver'@'%'
 GRANT SELECT, DELETE ON hotrow.stock_version TO 'hotrow_archiver'@'%';
 GRANT SELECT, UPDATE ON hotrow.archive_state TO 'hotrow_archiver'@'%';
 
--- Whoever switches merging, by `hotrow merge-mode` or by SQL.
+-- Whoever switches merging, by `hotrow merge-mode` or by SQL, and pins SKUs in the read cache, by `hotrow pin`.
 GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.merge_mode TO 'hotrow_operator'@'%';
+GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.pinned_sku TO 'hotrow_operator'@'%';
 
 -- The reconciler: reads all, and notes what it finds.
 GRANT SELECT ON hotrow.* TO 'hotrow_reconciler'@'%';

@@ -41,7 +41,7 @@ pub enum AppError {
     #[error(transparent)]
     Lanes(#[from] StartError),
     /// The database.
-    #[error("{0}; check that the server runs and that database_url is right")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// Reconciliation.
     #[error(transparent)]

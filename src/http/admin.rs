@@ -86,7 +86,7 @@ fn report(asked: Option<Readiness>, draining: bool, lanes_cut_off: bool) -> Read
     unless(!draining, "the process is shutting down");
     unless(asked.is_some(), "the database does not answer");
     if let Some(readiness) = &asked {
-        unless(readiness.writable, "the database refuses writes (read_only is on)");
+        unless(readiness.writable, "the database refuses writes; `hotrow doctor` tells why");
         unless(readiness.migrations_current, "the schema is not current; run `hotrow migrate`");
         unless(!lanes_cut_off, "the connections that carry orders are being made anew");
     }

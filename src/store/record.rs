@@ -85,7 +85,7 @@ pub struct Readiness {
     pub durability: DurabilityClass,
     /// The settings that the class was read from, name and value.
     pub settings: Vec<(String, String)>,
-    /// False when the server refuses writes (`read_only`).
+    /// False when the server refuses the writes of a flush: it is read-only, or the account lacks a right.
     pub writable: bool,
     /// True when every migration that this build knows is applied.
     pub migrations_current: bool,

@@ -242,6 +242,10 @@ impl Engine {
             let switched = command("merge-mode", &self.premises.url("operator"), more).await;
             assert!(switched.status.success(), "{}", said(&switched));
         }
+        for more in [&["a", "b"][..], &["a"], &["--remove", "a"], &["--list"]] {
+            let pinned = command("pin", &self.premises.url("operator"), more).await;
+            assert!(pinned.status.success(), "{}", said(&pinned));
+        }
         until("the engine has written its counts", async || {
             let counts = "SELECT mode FROM merge_count WHERE sku = '*'";
             self.shop.database.lines(counts).await == ["dry-run"]
@@ -321,6 +325,11 @@ async fn the_engine_needs_no_more(flavor: Flavor) {
     let doctor = engine.premises.command("doctor", "engine").await;
     assert!(doctor.status.success(), "{}", said(&doctor));
     assert!(!said(&doctor).contains("views"), "{}", said(&doctor));
+
+    // An account that cannot write orders is told so.
+    let reader = engine.premises.command("doctor", "reader").await;
+    let text = said(&reader);
+    assert!(!reader.status.success() && text.contains("cannot write orders now"), "{text}");
 
     let premises = &engine.premises;
     premises.denied("engine", &SCHEMA).await;

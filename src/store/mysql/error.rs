@@ -69,6 +69,18 @@ pub(super) fn describe(error: &sqlx::Error) -> String {
     }
 }
 
+/// The same, with what to do about it.
+pub(super) fn describe_with_advice(error: &sqlx::Error) -> String {
+    let advice = match number_of(error) {
+        _ if is_denied(error) => "; the rights of each account are in sql/grants.sql",
+        // ER_NO_SUCH_TABLE
+        Some(1146) => "; `hotrow migrate` makes the tables",
+        Some(_) => "",
+        None => "; check that the server runs and that database_url is right",
+    };
+    format!("{}{advice}", describe(error))
+}
+
 fn number_of(error: &sqlx::Error) -> Option<u16> {
     error.as_database_error().and_then(number)
 }

@@ -7,7 +7,7 @@ use sqlx::mysql::MySqlRow;
 
 use super::address::Address;
 use super::connect::{Session, close, connect, run};
-use super::error::describe;
+use super::error::describe_with_advice;
 use super::flavor::Flavor;
 use super::statement as sql;
 use super::statement::write_id;
@@ -113,7 +113,7 @@ pub(super) async fn in_time<T>(
 ) -> Result<T, StoreError> {
     match tokio::time::timeout(patience, work).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(StoreError::Unavailable(describe(&error))),
+        Ok(Err(error)) => Err(StoreError::Unavailable(describe_with_advice(&error))),
         Err(_) => Err(StoreError::silence(patience)),
     }
 }

@@ -4,9 +4,10 @@ use sqlx::{MySqlConnection, Row};
 
 use super::address::Address;
 use super::connect::{close, connect, run, text};
-use super::error::describe;
+use super::error::{describe, describe_with_advice, is_answer};
 use super::flavor::Flavor;
 use super::migrate::is_current;
+use super::statement as sql;
 use super::views;
 use crate::store::{DurabilityClass, Readiness, StoreError};
 
@@ -37,7 +38,7 @@ pub struct Inspection {
 /// # Errors
 /// [`StoreError::Unavailable`] when the server cannot be reached or does not answer.
 pub async fn inspect(address: &Address) -> Result<Inspection, StoreError> {
-    let unavailable = |error: sqlx::Error| StoreError::Unavailable(describe(&error));
+    let unavailable = |error: sqlx::Error| StoreError::Unavailable(describe_with_advice(&error));
     let mut connection = connect(address).await.map_err(unavailable)?.connection;
     let server = read(&mut connection).await.map_err(unavailable)?;
     let mut findings = server.findings();
@@ -86,6 +87,8 @@ struct Server {
     read_only: bool,
     max_allowed_packet: u64,
     migrations_current: bool,
+    /// What a flush would be told, if that is no.
+    refusal: Option<String>,
 }
 
 async fn read(connection: &mut MySqlConnection) -> Result<Server, sqlx::Error> {
@@ -110,6 +113,8 @@ async fn read(connection: &mut MySqlConnection) -> Result<Server, sqlx::Error> {
         }
         Flavor::MariaDb => false,
     };
+    let migrations_current = is_current(connection).await?;
+    let refusal = if migrations_current { refusal(connection).await? } else { None };
     Ok(Server {
         flush_at_commit: number(1)?,
         sync_binlog: number(2)?,
@@ -118,9 +123,18 @@ async fn read(connection: &mut MySqlConnection) -> Result<Server, sqlx::Error> {
         doublewrite: text(row, 4)?.to_owned(),
         read_only: number(5)? != 0 || super_read_only,
         max_allowed_packet: number(6)?,
-        migrations_current: is_current(connection).await?,
+        migrations_current,
+        refusal,
         version,
     })
+}
+
+async fn refusal(connection: &mut MySqlConnection) -> Result<Option<String>, sqlx::Error> {
+    match run(connection, sql::PROBE.text().to_owned()).await {
+        Ok(_) => Ok(None),
+        Err(error) if is_answer(&error) => Ok(Some(describe(&error))),
+        Err(error) => Err(error),
+    }
 }
 
 impl Server {
@@ -151,7 +165,7 @@ impl Server {
                 ("innodb_doublewrite".to_owned(), self.doublewrite.clone()),
                 ("max_allowed_packet".to_owned(), self.max_allowed_packet.to_string()),
             ],
-            writable: !self.read_only,
+            writable: !self.read_only && self.refusal.is_none(),
             migrations_current: self.migrations_current,
         }
     }
@@ -161,11 +175,27 @@ impl Server {
         let mut find = |prevents_orders: bool, text: String| {
             findings.push(Finding { prevents_orders, text });
         };
+        let of_statements = self.log_bin && self.binlog_format.as_deref() == Some("STATEMENT");
         if self.read_only {
             find(
                 true,
                 "the server is read-only; use the primary, or SET GLOBAL read_only = OFF there"
                     .to_owned(),
+            );
+        } else if of_statements {
+            find(
+                true,
+                "binlog_format is STATEMENT, with which the server refuses changes under READ COMMITTED; \
+                 SET GLOBAL binlog_format = 'ROW'"
+                    .to_owned(),
+            );
+        } else if let Some(refusal) = &self.refusal {
+            find(
+                true,
+                format!(
+                    "this account cannot write orders now: {refusal}; use the account of `hotrow serve`, and \
+                     run sql/grants.sql, which has its rights"
+                ),
             );
         }
         if !self.migrations_current {
@@ -179,14 +209,6 @@ impl Server {
                      SET GLOBAL max_allowed_packet = 67108864",
                     self.max_allowed_packet
                 ),
-            );
-        }
-        if self.log_bin && self.binlog_format.as_deref() == Some("STATEMENT") {
-            find(
-                true,
-                "binlog_format is STATEMENT, with which the server refuses changes under READ COMMITTED; \
-                 SET GLOBAL binlog_format = 'ROW'"
-                    .to_owned(),
             );
         }
         if !self.syncs_at_commit() {

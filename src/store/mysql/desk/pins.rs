@@ -57,9 +57,9 @@ impl Desk {
             });
         });
         let change = self.pooled.detached(|connection| {
-            Box::pin(
-                async move { run(connection, script).await.map(drop).map_err(Trouble::Commit) },
-            )
+            Box::pin(async move {
+                run(connection, script).await.map(drop).map_err(Trouble::of_one_statement)
+            })
         });
         Ok(change.await?)
     }

@@ -9,7 +9,7 @@ use sqlx::mysql::{MySqlConnection, MySqlPool, MySqlPoolOptions};
 use crate::store::StoreError;
 use crate::store::mysql::address::Address;
 use crate::store::mysql::connect::{run, text};
-use crate::store::mysql::error::describe;
+use crate::store::mysql::error::{describe_with_advice, is_answer};
 use crate::store::mysql::flavor::Flavor;
 use crate::store::mysql::statement as sql;
 
@@ -94,6 +94,13 @@ pub(in crate::store::mysql) enum Trouble {
     Stopped(String),
 }
 
+impl Trouble {
+    /// Of a write that commits by itself: the server's word is that it did not.
+    pub(in crate::store::mysql) fn of_one_statement(error: sqlx::Error) -> Self {
+        if is_answer(&error) { Self::Statement(error) } else { Self::Commit(error) }
+    }
+}
+
 impl From<sqlx::Error> for Trouble {
     fn from(error: sqlx::Error) -> Self {
         Self::Statement(error)
@@ -104,8 +111,8 @@ impl From<Trouble> for StoreError {
     /// As the caller of a read, or of a write that was not committed, sees it.
     fn from(trouble: Trouble) -> Self {
         match trouble {
-            Trouble::Statement(error) => Self::Unavailable(describe(&error)),
-            Trouble::Commit(error) => Self::OutcomeUnknown(describe(&error)),
+            Trouble::Statement(error) => Self::Unavailable(describe_with_advice(&error)),
+            Trouble::Commit(error) => Self::OutcomeUnknown(describe_with_advice(&error)),
             Trouble::Silence(patience) => Self::silence(patience),
             Trouble::Stopped(reason) => Self::OutcomeUnknown(reason),
         }
