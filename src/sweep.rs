@@ -14,7 +14,9 @@ use crate::domain::{Goal, Operation, OrderStatus, Refusal, Settlement, Verdict};
 use crate::lane::Lanes;
 use crate::limits::{DESK_PATIENCE, SWEEP_HOLDS_MAX, SWEEP_PAUSE_MS, SWEEP_ROUND_MS};
 use crate::store::StoreError;
-use crate::store::mysql::{Address, Deadline, DeadlineConnection, DueHold, SweepConnection};
+use crate::store::mysql::{
+    Address, Deadline, DeadlineConnection, DueHold, DueOrder, SweepConnection,
+};
 use crate::telemetry::metrics::Metrics;
 
 /// What a sweep works with.
@@ -109,13 +111,17 @@ impl Sweep {
         let mut expiring = Vec::with_capacity(due.len());
         let mut operations = Vec::with_capacity(due.len());
         for DueHold { deadline, order } in due {
-            match order.map(|order| Settlement::new(order, Goal::Expire)) {
-                Some(Ok(settlement)) => {
-                    expiring.push(deadline);
-                    operations.push(Operation::Settle(settlement));
-                }
-                // Settled before, or somebody has deleted its rows by hand.
-                Some(Err(_)) | None => settled.push(deadline),
+            match order {
+                DueOrder::Known(order) => match Settlement::new(order, Goal::Expire) {
+                    Ok(settlement) => {
+                        expiring.push(deadline);
+                        operations.push(Operation::Settle(settlement));
+                    }
+                    // Settled before.
+                    Err(_) => settled.push(deadline),
+                },
+                DueOrder::Gone => settled.push(deadline),
+                DueOrder::Unreadable => {}
             }
         }
         let verdicts = self.lanes.submit_all(operations).await;

@@ -35,4 +35,4 @@ pub use merging::MergeTable;
 pub use migrate::{MigrateError, instance_of, migrate, register_instance};
 pub use reconcile::{ReconcileConnection, Schedule};
 pub use server::{Finding, Inspection, inspect};
-pub use sweep::{Deadline, DeadlineConnection, DueHold, SweepConnection};
+pub use sweep::{Deadline, DeadlineConnection, DueHold, DueOrder, SweepConnection};

@@ -268,6 +268,32 @@ async fn a_stuck_transaction_does_not_stop_the_orders(flavor: Flavor) {
     assert_eq!(rest(&feed, Cursor::BEGINNING, 100).await.len() as u64, 3 + flush);
 }
 
+/// After a failover that lost commits their places are given out again: that they were complete once says nothing.
+async fn places_that_are_given_out_again_are_not_complete(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&STOCK).await;
+    let feed = feed(&scene).await;
+    let mut connection = scene.connection();
+    for flush in 1..=10 {
+        land(&mut connection, &merged(flush, vec![take(&format!("o-{flush}"), &[("a", 1)])])).await;
+    }
+    assert_eq!(rest(&feed, Cursor::BEGINNING, 100).await.len(), 13);
+    scene
+        .run(
+            "DELETE FROM stock_version WHERE place > 8; ALTER TABLE stock_version AUTO_INCREMENT = 9; \
+             UPDATE stock SET version = 6, available = 95 WHERE sku = 'a'",
+        )
+        .await;
+    let late = merged(11, vec![take("o-11", &[("b", 1)])]);
+    ready(&mut connection, &late).await;
+    land(&mut scene.connection(), &merged(12, vec![take("o-12", &[("c", 1)])])).await;
+    let early = feed.page(Cursor::BEGINNING, 100).await.unwrap_or_default();
+    assert!(early.iter().all(|change| change.cursor <= Cursor(8)), "{early:?}");
+    assert_eq!(connection.commit(late.id).await, CommitOutcome::Committed);
+    until("the feed goes on", async || feed.page(Cursor::BEGINNING, 1).await.is_ok()).await;
+    let all = rest(&feed, Cursor::BEGINNING, 100).await;
+    assert_eq!(told(&all[8..]), ["b 2 99 -1 1", "c 2 99 -1 1"]);
+}
+
 /// The lock lasts as long as the commit: when it is gone, the rows are seen. Servers let go of some locks
 /// when a transaction is prepared, before it is in the binary log.
 async fn the_gate_opens_when_the_commit_is_seen(flavor: Flavor) {
@@ -314,5 +340,6 @@ both_flavors!(
     places_are_given_out_behind_the_gate,
     a_late_commit_is_not_skipped,
     a_stuck_transaction_does_not_stop_the_orders,
+    places_that_are_given_out_again_are_not_complete,
     the_gate_opens_when_the_commit_is_seen,
 );

@@ -2,7 +2,7 @@
 
 use hotrow::domain::{Goal, Standing};
 use hotrow::embedded::Flavor;
-use hotrow::store::mysql::{Deadline, DeadlineConnection, SweepConnection};
+use hotrow::store::mysql::{Deadline, DeadlineConnection, DueOrder, SweepConnection};
 
 use crate::support::make::{held_for, merged, settle, take};
 use crate::support::scene::{LONG, Scene, land, run};
@@ -42,12 +42,26 @@ async fn holds_that_are_due_come_in_pages_with_what_the_ledger_has(flavor: Flavo
     let mut sweep = SweepConnection::acquire(&scene.address, LONG).await.unwrap().unwrap();
     let first = sweep.due(None, 2).await.unwrap();
     assert_eq!(first.len(), 2, "two holds, one of them with four movements");
-    assert!(first[0].order.is_none());
-    let order = first[1].order.as_ref().unwrap();
+    assert_eq!(first[0].order, DueOrder::Gone);
+    let DueOrder::Known(order) = &first[1].order else { panic!("{first:?}") };
     assert_eq!((order.order.lines().len(), order.standing), (2, Standing::Cancelled));
     let last = &first[1].deadline;
     let rest = due(&mut sweep, Some(last), 2).await;
     assert_eq!(rest.iter().map(|due| due.order_id.as_str()).collect::<Vec<_>>(), ["h-3"]);
+}
+
+/// What somebody has made of one order by hand keeps no other hold.
+async fn an_order_that_cannot_be_read_is_told_beside_the_others(flavor: Flavor) {
+    let scene = scene(flavor).await;
+    let hold = held_for(600, take("h-3", &[("a", 1)]));
+    land(&mut scene.connection(), &merged(3, vec![hold])).await;
+    scene
+        .run("UPDATE movement SET expires_at = expires_at + INTERVAL 2 DAY WHERE order_id = 'h-2'")
+        .await;
+    let mut sweep = SweepConnection::acquire(&scene.address, LONG).await.unwrap().unwrap();
+    let due = sweep.due(None, 10).await.unwrap();
+    assert_eq!((due.len(), &due[1].order), (3, &DueOrder::Unreadable));
+    assert!(matches!(due[2].order, DueOrder::Known(_)), "{due:?}");
 }
 
 async fn only_what_is_settled_is_forgotten(flavor: Flavor) {
@@ -88,5 +102,6 @@ fn put_back(deadlines: &[Deadline]) -> String {
 
 both_flavors!(
     holds_that_are_due_come_in_pages_with_what_the_ledger_has,
+    an_order_that_cannot_be_read_is_told_beside_the_others,
     only_what_is_settled_is_forgotten,
 );

@@ -5,7 +5,8 @@
 //! himself comes after all of them: what has a place by then is complete, and is read in that order. He lets go
 //! of it at once, since new flushes wait behind him.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::time::Duration;
 
 use sqlx::Row;
@@ -58,6 +59,15 @@ enum Outcome {
     Failed,
 }
 
+/// What is read for a page of the feed, in this order.
+struct Page {
+    /// The highest place there is.
+    newest: u64,
+    changes: Vec<Change>,
+    /// Up to here changes may have been forgotten; it is noted before they are.
+    cut: Cursor,
+}
+
 /// Why a page of the feed could not be had.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum FeedError {
@@ -85,13 +95,13 @@ impl ChangeFeed {
     /// [`StoreError::Unavailable`] when the database does not answer in time, or a transaction that has
     /// written a change does not end.
     pub async fn page(&self, after: Cursor, limit: usize) -> Result<Vec<Change>, FeedError> {
-        let known = self.complete.load(Ordering::Acquire);
+        let known = self.complete.load(Acquire);
         let changes = self.read(after, known, limit).await?;
         if !changes.is_empty() {
             return Ok(changes);
         }
         let looked = self.look().await;
-        let complete = self.complete.load(Ordering::Acquire);
+        let complete = self.complete.load(Acquire);
         let changes =
             if complete == known { changes } else { self.read(after, complete, limit).await? };
         if changes.is_empty() {
@@ -107,7 +117,7 @@ impl ChangeFeed {
     /// See [`ChangeFeed::page`].
     pub async fn end(&self) -> Result<Cursor, StoreError> {
         self.look().await?;
-        Ok(Cursor(self.complete.load(Ordering::Acquire)))
+        Ok(Cursor(self.complete.load(Acquire)))
     }
 
     /// Asks only if there can be any. The beginning is the oldest change that is not forgotten.
@@ -122,7 +132,13 @@ impl ChangeFeed {
             if after.0 >= complete {
                 return Ok(Vec::new());
             }
-            let (changes, cut) = self.read_with_cut(after, complete, limit).await?;
+            let Page { newest, changes, cut } = self.read_page(after, complete, limit).await?;
+            if newest < complete {
+                // Another server took over, and lacks places that were seen to be complete: it gives them out again.
+                // If the value is another by now, somebody has looked since.
+                let _looked = self.complete.compare_exchange(complete, 0, AcqRel, Acquire);
+                return Ok(Vec::new());
+            }
             if after >= cut {
                 return Ok(changes);
             }
@@ -133,14 +149,14 @@ impl ChangeFeed {
         }
     }
 
-    /// And up to where changes may have been forgotten. This is read last: it is noted before they are.
-    async fn read_with_cut(
+    async fn read_page(
         &self,
         after: Cursor,
         complete: u64,
         limit: usize,
-    ) -> Result<(Vec<Change>, Cursor), StoreError> {
-        let mut script = String::new();
+    ) -> Result<Page, StoreError> {
+        let mut script = sql::SELECT_NEWEST.text().to_owned();
+        script.push_str(";\n");
         sql::SELECT_CHANGES.write(&mut script, |hole, script| match hole {
             "after" => write_int(script, after.0),
             "complete" => write_int(script, complete),
@@ -151,9 +167,12 @@ impl ChangeFeed {
         let read = self.desk.pooled().detached(|connection| {
             Box::pin(async move {
                 let (_, rows) = run(connection, script).await?;
-                let (cut, rows) = rows.split_last().ok_or(sqlx::Error::RowNotFound)?;
+                let [newest, rows @ .., cut] = rows.as_slice() else {
+                    return Err(sqlx::Error::RowNotFound.into());
+                };
+                let newest = newest.try_get::<Option<u64>, _>(0)?.unwrap_or(0);
                 let changes = rows.iter().map(change).collect::<Result<_, _>>()?;
-                Ok((changes, Cursor(cut.try_get(0)?)))
+                Ok(Page { newest, changes, cut: Cursor(cut.try_get(0)?) })
             })
         });
         Ok(read.await?)
@@ -214,10 +233,10 @@ impl ChangeFeed {
         Ok(seen?)
     }
 
-    /// Sees what is complete, if something was committed since that was last done.
+    /// Sees what is complete, if something was committed since that was last done, or is there no more.
     async fn complete(&self, wait_ms: u64) -> Result<(), Trouble> {
         let newest = self.newest(sql::SELECT_NEWEST.text().to_owned()).await?;
-        if newest <= self.complete.load(Ordering::Acquire) {
+        if newest == self.complete.load(Acquire) {
             return Ok(());
         }
         let mut script = "BEGIN;\n".to_owned();
@@ -228,7 +247,7 @@ impl ChangeFeed {
         // Nothing was written, so this lets go of the gate without a wait for the disk.
         script.push_str(";\nCOMMIT");
         let newest = self.newest(script).await?;
-        self.complete.store(newest, Ordering::Release);
+        self.complete.store(newest, Release);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use super::error::{describe, is_denied};
 use super::statement as sql;
 use super::views;
 use crate::engine::FlushId;
+use crate::limits::DESK_PATIENCE;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("sql/migrations");
 
@@ -18,6 +19,8 @@ const LOCK_WAIT_S: u32 = 60;
 
 /// Flushes that one process can name: the lower bits of a flush id.
 const FLUSHES_PER_INSTANCE_BITS: u32 = 40;
+/// The last process that a flush id can name.
+const INSTANCE_MAX: u64 = u64::MAX >> FLUSHES_PER_INSTANCE_BITS;
 
 /// The schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
@@ -79,9 +82,18 @@ pub async fn migrate(address: &Address) -> Result<(), MigrateError> {
 }
 
 async fn connect_patiently(address: &Address) -> Result<MySqlConnection, sqlx::Error> {
-    let mut connection = connect(address).await?.connection;
-    run(&mut connection, sql::SESSION_MIGRATE.text().to_owned()).await?;
-    Ok(connection)
+    let connecting = async {
+        let mut connection = connect(address).await?.connection;
+        run(&mut connection, sql::SESSION_MIGRATE.text().to_owned()).await?;
+        Ok(connection)
+    };
+    soon(connecting).await
+}
+
+/// What takes longer than a server needs that is there.
+async fn soon<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let late = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
+    tokio::time::timeout(DESK_PATIENCE, work).await.unwrap_or_else(late)
 }
 
 async fn make_views(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
@@ -159,12 +171,21 @@ pub async fn register_instance(address: &Address) -> Result<FlushId, MigrateErro
         address: address.to_string(),
         reason: describe(&error),
     };
-    let mut connection = connect(address).await.map_err(failed)?.connection;
-    let done = sqlx::query("INSERT INTO instance () VALUES ()")
-        .execute(&mut connection)
-        .await
-        .map_err(failed)?;
-    let first = done.last_insert_id() << FLUSHES_PER_INSTANCE_BITS;
-    close(connection).await;
-    Ok(FlushId(first))
+    let registering = async {
+        let mut connection = connect(address).await?.connection;
+        let insert = sqlx::query("INSERT INTO instance () VALUES ()");
+        let instance = insert.execute(&mut connection).await?.last_insert_id();
+        close(connection).await;
+        Ok(instance)
+    };
+    let instance = soon(registering).await.map_err(failed)?;
+    if instance > INSTANCE_MAX {
+        return Err(MigrateError::Database {
+            address: address.to_string(),
+            reason: format!(
+                "{INSTANCE_MAX} processes have been started, and flush ids name no more"
+            ),
+        });
+    }
+    Ok(FlushId(instance << FLUSHES_PER_INSTANCE_BITS))
 }

@@ -4,11 +4,13 @@ use sqlx::{MySqlConnection, Row};
 
 use super::address::Address;
 use super::connect::{close, connect, run, text};
-use super::error::{describe, describe_with_advice, is_answer};
+use super::error::{describe, is_answer};
 use super::flavor::Flavor;
 use super::migrate::is_current;
+use super::right::in_time;
 use super::statement as sql;
 use super::views;
+use crate::limits::DESK_PATIENCE;
 use crate::store::{DurabilityClass, Readiness, StoreError};
 
 /// Room that one flush needs in a message, in bytes: the most is 5 MB, for adjustments with the longest
@@ -38,15 +40,18 @@ pub struct Inspection {
 /// # Errors
 /// [`StoreError::Unavailable`] when the server cannot be reached or does not answer.
 pub async fn inspect(address: &Address) -> Result<Inspection, StoreError> {
-    let unavailable = |error: sqlx::Error| StoreError::Unavailable(describe_with_advice(&error));
-    let mut connection = connect(address).await.map_err(unavailable)?.connection;
-    let server = read(&mut connection).await.map_err(unavailable)?;
-    let mut findings = server.findings();
-    if server.migrations_current {
-        let missing = views::outdated(&mut connection).await.map_err(unavailable)?;
-        findings.extend(views_finding(&missing));
-    }
-    close(connection).await;
+    let looking = async {
+        let mut connection = connect(address).await?.connection;
+        let server = read(&mut connection).await?;
+        let mut findings = server.findings();
+        if server.migrations_current {
+            findings.extend(views_finding(&views::outdated(&mut connection).await?));
+        }
+        findings.extend(clock_finding(&mut connection).await?);
+        close(connection).await;
+        Ok((server, findings))
+    };
+    let (server, mut findings) = in_time(DESK_PATIENCE, looking).await?;
     if address.unverified() {
         findings.push(Finding {
             prevents_orders: false,
@@ -69,6 +74,19 @@ fn views_finding(missing: &[&str]) -> Option<Finding> {
         missing.join(", ")
     );
     Some(Finding { prevents_orders: false, text })
+}
+
+/// A hold that ends while its confirmation waits for a row is seen by SYSDATE alone.
+async fn clock_finding(connection: &mut MySqlConnection) -> Result<Option<Finding>, sqlx::Error> {
+    let (_, rows) = run(connection, sql::CLOCK_STANDS.text().to_owned()).await?;
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    if row.try_get_unchecked::<i64, _>(1)? == 0 {
+        return Ok(None);
+    }
+    let text = "the server runs with sysdate-is-now: a hold that ends while it waits for its row can still be \
+                confirmed; take that option away"
+        .to_owned();
+    Ok(Some(Finding { prevents_orders: false, text }))
 }
 
 /// What `/readyz` shows, over a connection that is there already.

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
+use tracing::debug;
 
 use super::address::Address;
 use super::connect::{Session, close, connect, run, run_to_error};
-use super::error::is_timeout;
+use super::error::{describe, is_timeout};
 use super::known::{order_id, read_known, taken_order};
 use super::right::{Right, Work, in_time};
 use super::statement as sql;
@@ -29,8 +30,19 @@ pub struct Deadline {
 pub struct DueHold {
     /// Its deadline, which is over.
     pub deadline: Deadline,
-    /// The order as the ledger has it; `None` when somebody has deleted it by hand.
-    pub order: Option<TakenOrder>,
+    /// What the ledger has of it.
+    pub order: DueOrder,
+}
+
+/// What the ledger has of an order whose hold is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DueOrder {
+    /// The order.
+    Known(TakenOrder),
+    /// Nothing: somebody has deleted it by hand.
+    Gone,
+    /// What no order is: somebody has changed it by hand. The others are not to wait for it.
+    Unreadable,
 }
 
 /// The right to sweep, which one connection has at a time, over all processes. After an error it is to be
@@ -126,12 +138,19 @@ fn due_holds(rows: &[MySqlRow]) -> Result<Vec<DueHold>, sqlx::Error> {
         }
     }
     let known = read_known(with_movements, 1)?;
-    let holds = deadlines.into_iter().map(|deadline| {
+    let due = |deadline: Deadline| {
         let id = &deadline.order_id;
-        let order = known.get(id).map(|known| taken_order(id.clone(), known)).transpose()?;
-        Ok(DueHold { deadline, order: order.flatten() })
-    });
-    holds.collect()
+        let order = match known.get(id).map(|known| taken_order(id.clone(), known)) {
+            Some(Ok(Some(order))) => DueOrder::Known(order),
+            Some(Ok(None)) | None => DueOrder::Gone,
+            Some(Err(error)) => {
+                debug!(order_id = %id, error = describe(&error), "a hold cannot be read");
+                DueOrder::Unreadable
+            }
+        };
+        DueHold { deadline, order }
+    };
+    Ok(deadlines.into_iter().map(due).collect())
 }
 
 /// Removes all deadlines from the first to the last, if they are just so many.

@@ -1,0 +1,2 @@
+-- Whether SYSDATE stands still within a statement, as NOW does, after a moment.
+SELECT SLEEP(0.001), SYSDATE(6) = NOW(6)
