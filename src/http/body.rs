@@ -35,9 +35,7 @@ impl Upload<'_> {
     /// Those of [`read`]; [`Problem::Malformed`] without a body; [`Problem::UnsupportedMediaType`].
     pub(super) async fn json(self) -> Result<Bytes, Failure> {
         match media(self.headers) {
-            Some(Media::Json) => {
-                read(self.body, BODY_BYTES_MAX, Duration::from_millis(BODY_TIME_MS)).await
-            }
+            Some(Media::Json) => self.read().await,
             Some(Media::Ndjson) => Err(Problem::UnsupportedMediaType(JSON_TYPE).into()),
             None => Err(self.no_type(JSON_TYPE).into()),
         }
@@ -48,7 +46,21 @@ impl Upload<'_> {
     /// # Errors
     /// Those of [`Upload::json`].
     pub(super) async fn json_if_any(self) -> Result<Option<Bytes>, Failure> {
-        if self.body.is_end_stream() { Ok(None) } else { self.json().await.map(Some) }
+        if self.body.is_end_stream() {
+            return Ok(None);
+        }
+        let media = media(self.headers);
+        // One that comes in chunks does not say beforehand that it is empty.
+        let json = self.read().await?;
+        match media {
+            _ if json.is_empty() => Ok(None),
+            Some(Media::Json) => Ok(Some(json)),
+            Some(Media::Ndjson) | None => Err(Problem::UnsupportedMediaType(JSON_TYPE).into()),
+        }
+    }
+
+    async fn read(self) -> Result<Bytes, Failure> {
+        read(self.body, BODY_BYTES_MAX, Duration::from_millis(BODY_TIME_MS)).await
     }
 
     /// The body of a batch and its form.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
+use hyper::{Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
@@ -96,16 +96,19 @@ pub(super) async fn serve<H, F, E>(
     let activity = Arc::new(Activity::default());
     let service = service_fn(|request| {
         let activity = Arc::clone(&activity);
+        let only_head = request.method() == Method::HEAD;
         let answer = handler(request);
         async move {
             let in_flight = InFlight::start(activity);
-            let mut answer = answer.await;
-            if let Ok(answer) = &mut answer
-                && let AnswerBody::Events(events) = answer.body_mut()
-            {
+            let mut answer = answer.await?;
+            if only_head {
+                // Over HTTP/2 hyper would send it.
+                *answer.body_mut() = Bytes::new().into();
+            }
+            if let AnswerBody::Events(events) = answer.body_mut() {
                 events.keep(in_flight);
             }
-            answer
+            Ok::<_, E>(answer)
         }
     });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));

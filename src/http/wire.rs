@@ -5,6 +5,7 @@ mod form;
 mod json;
 mod problem;
 mod request;
+mod time;
 
 pub(super) use answer::{
     AdjustmentAnswer, ChangeAnswer, HealthAnswer, LaneAnswer, OrderAnswer, ReadinessAnswer,

@@ -166,6 +166,12 @@ async fn odd_and_allowed(flavor: Flavor) {
 
     let stock = client.get_stock("x").await.body;
     assert_eq!(stock["available"], 998 - 12, "{stock}");
+
+    // Nothing, in chunks.
+    let nothing = "POST /v1/orders/chunked/cancel HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\
+                   connection: close\r\n\r\n0\r\n\r\n";
+    let answer = raw(hotrow.orders, nothing.as_bytes().to_vec()).await;
+    assert!(answer.contains("HTTP/1.1 200"), "{answer}");
 }
 
 /// Clients that send a part of a head, or of a body, and nothing more are not waited for for ever.

@@ -141,6 +141,10 @@ async fn http2_with_prior_knowledge_is_spoken_on_the_same_port() {
     let answer = sender.send_request(request.unwrap()).await.unwrap();
     assert_eq!(answer.version(), hyper::Version::HTTP_2);
     assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "hello");
+    // Whoever asks for the head alone is sent no body, which would break the stream.
+    let request = Request::head(format!("http://{}/", server.addr)).body(Full::<Bytes>::default());
+    let answer = sender.send_request(request.unwrap()).await.unwrap();
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "");
     drop(sender);
     driver.await.unwrap().unwrap();
 }

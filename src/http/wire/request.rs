@@ -117,17 +117,10 @@ impl StockBody {
 
 /// A time that the database can hold.
 fn time(field: &str, text: &str) -> Result<Timestamp, InvalidValue> {
-    let time: Result<jiff::Timestamp, _> = text.parse();
-    match time {
-        Ok(time) if time >= jiff::Timestamp::UNIX_EPOCH => {
-            Ok(Timestamp::from_micros(time.as_microsecond()))
-        }
-        Ok(_) | Err(_) => Err(InvalidValue {
-            field: field.to_owned(),
-            problem: "is not a time in RFC 3339 from 1970 on, such as 2026-11-27T09:00:00Z"
-                .to_owned(),
-        }),
-    }
+    super::time::read(text).ok_or_else(|| InvalidValue {
+        field: field.to_owned(),
+        problem: "is not a time in RFC 3339 from 1970 on, such as 2026-11-27T09:00:00Z".to_owned(),
+    })
 }
 
 /// `POST /v1/stock/{sku}/adjustments`.
