@@ -2,8 +2,8 @@
 --
 -- Replace the names in quotes, and leave them in quotes: a user variable in their place is of another character
 -- set, is compared with every row, and reads the whole table. All times are UTC, whatever the session's time zone.
--- No query reads the ledger from end to end, and none locks anything. 17 and 18 show other people's sessions only
--- to those who have PROCESS. The views are in sql/views, each with what it costs.
+-- No query reads the ledger from end to end, and none locks anything. 17 is refused to those who lack the right
+-- PROCESS, which sql/grants.sql leaves to you; to them 18 shows their own sessions only. The views are in sql/views, each with what it costs.
 
 -- 1. What is the stock of a SKU, under which terms is it sold, and when did it change?
 SELECT sku, available, held, version, purchase_limit, sale_starts_at, sale_ends_at, updated_at
@@ -57,20 +57,29 @@ WHERE sku = 'demo-ticket'
 ORDER BY version DESC
 LIMIT 20;
 
--- 8. Has somebody changed the stock of a SKU past hotrow since its last flush, and by how much?
+-- 8. Has somebody changed the stock of a SKU past hotrow since its last flush, and by how much? If the two versions
+-- differ, that was changed, too.
 SELECT
     stock.sku, stock.available, newest.available AS after_last_flush,
-    stock.available - newest.available AS outside, newest.created_at AS last_flush_at, stock.updated_at
+    stock.available - newest.available AS outside, stock.version, newest.version AS last_flush_version,
+    newest.created_at AS last_flush_at, stock.updated_at
 FROM stock
-JOIN stock_version AS newest ON newest.sku = stock.sku AND newest.version = stock.version
+LEFT JOIN stock_version AS newest
+    ON newest.sku = stock.sku
+    AND newest.version = (SELECT MAX(version) FROM stock_version WHERE sku = 'demo-ticket')
 WHERE stock.sku = 'demo-ticket';
 
--- 9. Of which SKUs is that so? Reads every row of stock and looks up one row of stock_version for each.
-SELECT stock.sku, stock.available, stock.available - newest.available AS outside, stock.updated_at
+-- 9. Of which SKUs is that so? Reads every row of stock and looks up two rows of stock_version for each. Without
+-- `outside` the version was raised.
+SELECT
+    stock.sku, stock.available, stock.available - recorded.available AS outside,
+    recorded.version IS NULL OR later.version IS NOT NULL AS version_changed, stock.updated_at
 FROM stock
-STRAIGHT_JOIN stock_version AS newest FORCE INDEX (PRIMARY)
-    ON newest.sku = stock.sku AND newest.version = stock.version
-WHERE stock.available <> newest.available
+LEFT JOIN stock_version AS recorded FORCE INDEX (PRIMARY)
+    ON recorded.sku = stock.sku AND recorded.version = stock.version
+LEFT JOIN stock_version AS later FORCE INDEX (PRIMARY)
+    ON later.sku = stock.sku AND later.version = stock.version + 1
+WHERE NOT stock.available <=> recorded.available OR later.version IS NOT NULL
 ORDER BY stock.sku
 LIMIT 100;
 

@@ -244,8 +244,8 @@ impl Problem {
                 Cow::Borrowed("the order is cancelled and stays so; its stock has come back")
             }
             Self::OrderSettled(OrderStatus::Expired) => Cow::Borrowed(
-                "the hold was over and its stock has come back; a confirmation takes the stock again \
-                 if it can be had, and now it cannot: if the buyer has paid, a refund is needed",
+                "the hold was over and its stock has come back; a confirmation is refused while that cannot \
+                 be had again: if the buyer has paid and it stays so, a refund is needed",
             ),
             Self::OrderSettled(OrderStatus::Held) => Cow::Borrowed("the order is still held"),
             Self::OrderSettled(OrderStatus::Deducted) => {

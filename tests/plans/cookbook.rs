@@ -146,6 +146,14 @@ async fn every_question_is_answered(flavor: Flavor) {
     assert_eq!(asker.ask(8).await.pick(&columns), ["demo-ticket 111 104 7"]);
     assert_eq!(asker.ask_about(8, TICKET, "shirt").await.pick(&["outside"]), ["0"]);
     assert_eq!(asker.ask(9).await.pick(&["sku", "available", "outside"]), ["demo-ticket 111 7"]);
+    scene.run("UPDATE stock SET version = version + 2 WHERE sku = 'shirt'").await;
+    let columns = ["outside", "version", "last_flush_version"];
+    assert_eq!(asker.ask_about(8, TICKET, "shirt").await.pick(&columns), ["0 7 5"]);
+    let columns = ["sku", "outside", "version_changed"];
+    assert_eq!(asker.ask(9).await.pick(&columns), ["demo-ticket 7 0", "shirt - 1"]);
+    scene.run("UPDATE stock SET version = version - 3 WHERE sku = 'shirt'").await;
+    assert_eq!(asker.ask(9).await.pick(&columns), ["demo-ticket 7 0", "shirt 2 1"]);
+    scene.run("UPDATE stock SET version = version + 1 WHERE sku = 'shirt'").await;
     assert_eq!(asker.ask(10).await.pick(&["sku", "available", "held"]), ["shirt 7 1"]);
     assert_eq!(asker.ask(11).await.pick(&["flushes", "orders", "units"]), ["4 5 -5"]);
 
