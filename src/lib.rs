@@ -3,7 +3,8 @@
 //! Deductions of the same SKU wait in that SKU's lane. Whatever waits is merged and written in one
 //! transaction: a ledger row for every order line, and one guarded `UPDATE` for every SKU. After its
 //! COMMIT every caller gets an answer of their own: done, refused, not executed, or, when a commit was
-//! lost and nobody could tell in time, unknown. MySQL alone decides; nothing is remembered elsewhere.
+//! lost and nobody could tell in time, unknown. MySQL alone decides; what is remembered elsewhere only
+//! chooses the way to ask it.
 //!
 //! The program `hotrow` puts HTTP around this; its README is the place to start for that.
 //!

@@ -1,7 +1,7 @@
-//! Every bound of the product in one place, unit last.
+//! The bounds that a user can meet, in one place, unit last.
 //!
-//! The first group is the contract and never changes at run time; the second holds the defaults of
-//! settings, see [`crate::config`]. Relations between bounds are checked when the crate compiles.
+//! First those of the contract, which never change at run time. A default of a setting says so, see
+//! [`crate::config`]. Relations between bounds are checked when the crate compiles.
 
 /// Longest order id, adjustment id, SKU or buyer, in bytes.
 pub const ID_LEN_MAX: usize = 64;
@@ -57,7 +57,8 @@ pub const PROCESS_DEPTH_MAX: usize = 200_000;
 /// Default of `connections`: flushes that may be in the air, each on its own database connection. One hot
 /// lane uses all of them; more would only make each flush of a spread load smaller.
 pub const FLUSH_CONNECTIONS: usize = 4;
-/// Default of `order_deadline_ms`: after this long an order is answered, known or not.
+/// Default of `order_deadline_ms`: an order that waits for so long is refused. Each step of a flush may take half of
+/// it, and a commit whose answer was lost is given up when the youngest order of its flush has waited for so long.
 pub const ORDER_DEADLINE_MS: u64 = 10_000;
 /// Longest that a read or an opening of stock waits for the database.
 pub const DESK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -117,7 +118,7 @@ pub const OUTAGE_GRACE_MS: u64 = 1_000;
 /// Pause between two attempts to reach a database that is gone, in milliseconds.
 pub const RECONNECT_PAUSE_MS: u64 = 200;
 
-/// Default of `connections_max`: connections of the orders listener; more wait to be accepted.
+/// Default of `http_connections_max`: connections of the orders listener; more wait to be accepted.
 pub const CONNECTIONS_MAX: usize = 4_096;
 /// Connections of the admin listener; more wait to be accepted.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
@@ -158,6 +159,8 @@ pub const CACHE_STALE_MS: u64 = 2_000;
 pub const CACHE_STALE_LEAST_MS: u64 = 400;
 /// Largest `redis_stale_ms` that can be set.
 pub const CACHE_STALE_MOST_MS: u64 = 60_000;
+/// Rounds of filling all hot SKUs within the time that an entry may be served.
+pub const CACHE_REFRESHES: u32 = 4;
 /// Longest that a call to the cache waits, in milliseconds; a read then goes to MySQL.
 pub const CACHE_PATIENCE_MS: u64 = 100;
 /// Readers of a SKU who come within this time share one answer of the cache, in milliseconds.
@@ -260,7 +263,7 @@ pub const RECONCILE_KEEP_DAYS: u32 = 90;
 const _: () = assert!(RECONCILE_PAGE > LINES_MAX * 4 + 2);
 const _: () = assert!(HOT_SKUS_MAX <= LOOKUP_SKUS_MAX && HOT_SKUS_MAX <= CACHE_CALL_SKUS_MAX);
 const _: () = assert!(2 * PINNED_SKUS_MAX + HOT_LANES_MAX <= HOT_SKUS_MAX);
-const _: () = assert!(CACHE_STALE_LEAST_MS / 4 >= FILL_ROUND_MS);
+const _: () = assert!(CACHE_STALE_LEAST_MS / CACHE_REFRESHES as u64 >= FILL_ROUND_MS);
 const _: () = assert!(CHANGES_PAGE <= CHANGES_PAGE_MAX);
 const _: () = assert!(GATE_WAIT_MS <= GATE_WAIT_MAX_MS && GATE_WAIT_MAX_MS < 1_000);
 const _: () = assert!(ORDER_DEADLINE_MS < DRAIN_MS);

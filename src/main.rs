@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use hotrow::app::{self, AppError, MergeModeChange, MergeModeRun, Pinning, ReconcileOptions};
 use hotrow::config::{Config, Database, Settings};
 use hotrow::domain::{MergeMode, Sku};
+use hotrow::limits::MERGE_MODE_SKUS_MAX;
 use hotrow::store::mysql::{Address, MergeTable, inspect, migrate};
 use hotrow::telemetry::log_to_stderr;
 use mimalloc::MiMalloc;
@@ -230,7 +231,10 @@ fn tell_merge_mode(run: &MergeModeRun) -> ExitCode {
                 println!("not used, as it has no mode: {sku:?}; set it again");
             }
             if *too_many {
-                println!("more are set and not used: that is the most; remove some");
+                println!(
+                    "more SKUs have a mode than the {MERGE_MODE_SKUS_MAX} that are used; the last by name are not: \
+                     remove some"
+                );
             }
         }
         MergeModeRun::Changed => println!("every process goes by it within about a second"),

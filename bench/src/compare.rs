@@ -30,7 +30,7 @@ pub(crate) fn compare(before: &Report, after: &Report) -> String {
                 let cells = [
                     &experiment.name,
                     &series.name,
-                    &figure.unit,
+                    &figure.name,
                     &number(old.median),
                     &number(figure.median),
                     &change(old, figure),

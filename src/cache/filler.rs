@@ -17,12 +17,9 @@ use super::reads::StockReads;
 use super::{Cache, Sighting};
 use crate::domain::Sku;
 use crate::engine::Plan;
-use crate::limits::{FILL_FLUSHES_MAX, FILL_GATHER_MS, FILL_ROUND_MS};
+use crate::limits::{CACHE_REFRESHES, FILL_FLUSHES_MAX, FILL_GATHER_MS, FILL_ROUND_MS};
 use crate::store::StockRecord;
 use crate::telemetry::metrics::Metrics;
-
-/// Rounds for all hot SKUs within the time that an entry may be served.
-const REFRESHES: u32 = 4;
 
 /// Where the lanes say what was committed. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -66,7 +63,7 @@ impl Filler {
 
     /// Fills until it is dropped.
     pub async fn run(mut self) {
-        let refresh = self.cache.stale() / REFRESHES;
+        let refresh = self.cache.stale() / CACHE_REFRESHES;
         let mut next_refresh = Instant::now();
         let mut patrolled = 0;
         loop {

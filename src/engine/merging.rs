@@ -63,8 +63,6 @@ impl MergeCount {
 /// The counts of a process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MergeCounts {
-    /// Over all SKUs since the process started.
-    pub total: MergeCount,
     /// The mode of the whole server.
     pub mode: MergeMode,
     /// Over all SKUs since that was last changed.

@@ -9,15 +9,12 @@ use std::time::Duration;
 
 use crate::cache::{Cache, CacheError, Sighting};
 use crate::domain::Sku;
-use crate::limits::RECONCILE_LOOK_MARGIN_MS;
+use crate::limits::{CACHE_REFRESHES, RECONCILE_LOOK_MARGIN_MS};
 use crate::store::mysql::Desk;
 use crate::store::{Drift, StoreError};
 use crate::telemetry::metrics::{CacheEntry, Metrics};
 
 use super::classes::of_entry;
-
-/// Refreshes of the cache within the time that an entry may be served.
-const REFRESHES: u32 = 4;
 
 /// Why entries could not be checked or put right.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -52,7 +49,7 @@ pub(super) struct Looked {
 impl Entries {
     /// After this time a suspect is looked at again.
     pub(super) fn bound(&self) -> Duration {
-        self.cache.stale() / REFRESHES + Duration::from_millis(RECONCILE_LOOK_MARGIN_MS)
+        self.cache.stale() / CACHE_REFRESHES + Duration::from_millis(RECONCILE_LOOK_MARGIN_MS)
     }
 
     /// The SKUs that have to be present.

@@ -149,7 +149,11 @@ impl Metrics {
                 "process_depth",
                 "Operations accepted and not yet answered",
             ),
-            lanes_active: gauge(&mut registry, "lanes_active", "Lanes with work"),
+            lanes_active: gauge(
+                &mut registry,
+                "lanes_active",
+                "Lanes with traffic now or a moment ago",
+            ),
             flushes: FlushMode::ALL
                 .iter()
                 .map(|mode| {
@@ -220,7 +224,7 @@ impl Metrics {
         self.0.process_depth.set(saturate(operations));
     }
 
-    /// This many lanes have work.
+    /// This many lanes have traffic, or had it a moment ago.
     pub fn lanes_active(&self, lanes: usize) {
         self.0.lanes_active.set(saturate(lanes));
     }

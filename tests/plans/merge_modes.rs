@@ -83,7 +83,6 @@ async fn counts_are_written_over_and_cleaned_up(flavor: Flavor) {
             (sku("a"), MergeMode::Off, count(3, 0, 0)),
             (sku("b"), MergeMode::On, count(0, 0, 0)),
         ],
-        ..MergeCounts::default()
     };
     desk.write_merge_counts(7, &counts).await.unwrap();
     desk.write_merge_counts(8, &counts).await.unwrap();

@@ -51,7 +51,6 @@ impl<T> Combiner<T> {
             (sku.clone(), mode, self.merging.own.get(sku).copied().unwrap_or_default())
         });
         MergeCounts {
-            total,
             mode: self.modes.whole,
             whole: total.since(self.merging.before),
             own: own.collect(),

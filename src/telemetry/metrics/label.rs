@@ -256,15 +256,6 @@ label! {
 }
 
 impl DriftClass {
-    /// Whether the cache is wrong, and not MySQL.
-    #[must_use]
-    pub fn is_of_cache(self) -> bool {
-        match self {
-            Self::CacheBehind | Self::CacheAhead | Self::CacheWrong | Self::CacheMissing => true,
-            Self::LedgerDrift | Self::HeldDrift | Self::ChangedOutside | Self::OrderState => false,
-        }
-    }
-
     /// The class of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
