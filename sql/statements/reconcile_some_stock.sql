@@ -2,10 +2,10 @@
 -- rows: (sku)
 SELECT
     page.sku, page.available, page.held, page.version, recorded.available, later.version IS NOT NULL,
-    COALESCE(carried.available, 0), COALESCE(carried.held, 0)
+    COALESCE(carried.available, 0), COALESCE(carried.held, 0), page.held - page.held_changes
 FROM (
     WITH asked (sku) AS (VALUES {rows})
-    SELECT stock.sku, stock.available, stock.held, stock.version
+    SELECT stock.sku, stock.available, stock.held, stock.held_changes, stock.version
     FROM asked STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = asked.sku
 ) AS page
 LEFT JOIN stock_version AS recorded FORCE INDEX (PRIMARY)

@@ -2,9 +2,9 @@
 -- than `stock.version`, which only a change by hand can make; and what its archived movements add up to.
 SELECT
     page.sku, page.available, page.held, page.version, recorded.available, later.version IS NOT NULL,
-    COALESCE(carried.available, 0), COALESCE(carried.held, 0)
+    COALESCE(carried.available, 0), COALESCE(carried.held, 0), page.held - page.held_changes
 FROM (
-    SELECT sku, available, held, version
+    SELECT sku, available, held, held_changes, version
     FROM stock FORCE INDEX (PRIMARY)
     WHERE sku > {after}
     ORDER BY sku

@@ -4,6 +4,7 @@ UPDATE stock
 SET
     available = LAST_INSERT_ID(available + {delta}),
     held = held + {held},
+    held_changes = held_changes + {held},
     version = version + 1
 WHERE sku = {sku} AND available >= {need} AND available <= {room} AND held >= {held_need}
     AND (

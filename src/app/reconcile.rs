@@ -107,7 +107,8 @@ async fn apply(
     let outcomes = outcomes?;
     let text =
         if options.json { report::mended_json(&outcomes) } else { report::mended(&outcomes) };
-    Ok(Told { text, differs: outcomes.iter().any(|(_, outcome)| *outcome == MendOutcome::Changed) })
+    let open = |outcome| matches!(outcome, MendOutcome::Changed | MendOutcome::Failed);
+    Ok(Told { text, differs: outcomes.iter().any(|(_, outcome)| open(*outcome)) })
 }
 
 async fn retry(reconcile: &Reconcile, options: ReconcileOptions) -> Result<Told, AppError> {

@@ -37,6 +37,7 @@ pub fn of_books(stock: &StockBooks, sum: BooksSum, versions: Versions) -> Vec<Dr
     let mend = Mend {
         available: stock.available,
         version: stock.version.max(versions.newest),
+        held_apart: stock.held_apart,
         delta: 0,
         held: 0,
         recorded: 0,
@@ -163,6 +164,7 @@ mod tests {
             sku: Sku::new("a").unwrap(),
             available: 85,
             held: 5,
+            held_apart: 1,
             version: 4,
             recorded: Some(85),
             surpassed: false,
@@ -182,7 +184,7 @@ mod tests {
         assert_eq!(drifts.is_empty(), balances(stock, sum));
         let told = drifts.iter().map(|drift| {
             let mend = drift.mend.unwrap();
-            assert_eq!((mend.available, mend.version), (stock.available, 4));
+            assert_eq!((mend.available, mend.version, mend.held_apart), (stock.available, 4, 1));
             (drift.class, drift.amount, [mend.delta, mend.held, mend.recorded])
         });
         told.collect()

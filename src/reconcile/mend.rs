@@ -19,6 +19,8 @@ pub enum MendOutcome {
     MendedBefore,
     /// It is not what was reported any more; nothing was done. The next run tells what it is now.
     Changed,
+    /// Not all that mends it could be done, and so nothing was.
+    Failed,
 }
 
 /// Differences of a run that can be mended in MySQL, and the right to do it.
@@ -86,6 +88,7 @@ impl Mending {
                         Mended::Now => MendOutcome::Mended,
                         Mended::Before => MendOutcome::MendedBefore,
                         Mended::Changed => MendOutcome::Changed,
+                        Mended::Failed => MendOutcome::Failed,
                     }
                 }
                 Some(_) | None => MendOutcome::Changed,

@@ -85,7 +85,9 @@ mod tests {
         let carried = BooksSum::default();
         // So that each is looked at more closely.
         let recorded = None;
-        StockBooks { sku, available: 9, held: 0, version: 1, recorded, surpassed: false, carried }
+        let (held, held_apart) = (0, 0);
+        let (version, surpassed) = (1, false);
+        StockBooks { sku, available: 9, held, held_apart, version, recorded, surpassed, carried }
     }
 
     fn opening(name: &str) -> LedgerRow {

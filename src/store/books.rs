@@ -14,6 +14,8 @@ pub struct StockBooks {
     pub available: i64,
     /// Units that are held.
     pub held: i64,
+    /// `held` less what hotrow has changed in it: it stays as it is until somebody else changes `held`.
+    pub held_apart: i64,
     /// The version of the row.
     pub version: u64,
     /// What the row of this version says was available; `None` when there is no such row.
@@ -74,6 +76,8 @@ pub struct Mend {
     pub available: i64,
     /// See `available`.
     pub version: u64,
+    /// [`StockBooks::held_apart`] when the difference was found.
+    pub held_apart: i64,
     /// Units by which the ledger is too low.
     pub delta: i64,
     /// Units by which `held` is too low.
@@ -160,8 +164,10 @@ pub enum Mended {
     Now,
     /// It had been done before.
     Before,
-    /// Nothing was done: the stock was changed by hand since it was found.
+    /// Nothing was done: the difference is not what was found any more.
     Changed,
+    /// Nothing was done, because not all could be.
+    Failed,
 }
 
 /// An entry of the cache that was given up.

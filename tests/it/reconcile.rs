@@ -2,6 +2,7 @@
 
 mod books;
 mod entries;
+mod mends;
 mod runs;
 
 use serde_json::Value;

@@ -40,7 +40,7 @@ const BESIDE_STOCK: [Expected; 3] = [
 ];
 
 /// What tells a statement, and its accesses, in any order.
-const STATEMENTS: [(&str, &str, &[Expected]); 12] = [
+const STATEMENTS: [(&str, &str, &[Expected]); 14] = [
     (
         "a page of stock",
         "    FROM stock FORCE INDEX (PRIMARY)\n    WHERE sku >",
@@ -61,14 +61,24 @@ const STATEMENTS: [(&str, &str, &[Expected]); 12] = [
     ),
     // The end of an index, which is not shown as an access.
     ("the newest version of a SKU", "SELECT MAX(version) FROM", &[]),
-    ("mending: the lock", "SELECT available INTO", &[("stock", "PRIMARY", &["const"])]),
-    ("mending: what came since", "INTO @since", &[("stock_version", "PRIMARY", &["range"])]),
+    (
+        "mending: what came before the lock",
+        "INTO @early_count",
+        &[("stock_version", "PRIMARY", &["range"])],
+    ),
+    ("mending: the lock", "INTO @rows", &[("stock", "PRIMARY", &["const"])]),
+    ("mending: what came since", "INTO @count", &[("stock_version", "PRIMARY", &["range"])]),
+    (
+        "mending: whether it fits",
+        "INTO @fits",
+        &[("reconcile_drift", "PRIMARY", &["const"]), ("own", "of_sku", &["range", "ref"])],
+    ),
     (
         "mending: the mark",
         "UPDATE reconcile_drift SET mended_at",
         &[("reconcile_drift", "PRIMARY", &["range"])],
     ),
-    ("mending: the stock", "UPDATE stock SET held = held +", &[("stock", "PRIMARY", &["range"])]),
+    ("mending: the stock", "SET held = held +", &[("stock", "PRIMARY", &["range"])]),
     (
         "mending: the version",
         "SELECT sku, version, @flush",
@@ -136,12 +146,14 @@ async fn nothing_but_the_ledger_is_read_from_end_to_end(flavor: Flavor) {
     let begun =
         |text: &&&str| text.contains("FROM movement FORCE") && text.contains("> _ascii x''");
     assert_eq!(sent.iter().filter(begun).count(), 3, "two passes, and one before mending");
+    // Or nothing would be planned for it.
+    large.run("UPDATE reconcile_drift SET mended_at = NULL").await;
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
     for (name, scene) in [("large", &large), ("empty", &empty)] {
         for state in ["no statistics", "analysed"] {
             let mut session = scene.admin().await;
-            run(&mut session, "SET @flush = 1, @mends = 1").await;
+            run(&mut session, "SET @flush = 1, @done = 1, @seen = 1, @mends = 0").await;
             for text in &sent {
                 let known = STATEMENTS.iter().find(|(_, mark, _)| text.contains(mark));
                 let Some((what, _, expected)) = known else { continue };
@@ -151,8 +163,10 @@ async fn nothing_but_the_ledger_is_read_from_end_to_end(flavor: Flavor) {
                 }
                 seen.insert(*what);
                 // Nor where the planner sees that the stock has changed since.
-                let text = text.split(" AND @available =").next().unwrap_or(text);
-                let plan = explain(&mut session, flavor, text).await;
+                let differs = ["AND @available =", "AND @apart =", "AND GREATEST("];
+                let kept = |line: &&str| !differs.iter().any(|mark| line.contains(mark));
+                let text = text.lines().filter(kept).collect::<Vec<_>>().join("\n");
+                let plan = explain(&mut session, flavor, &text).await;
                 if !fits(&plan, expected) {
                     wrong.push(format!("{what} ({name}, {state}): {plan:?}"));
                 }

@@ -88,6 +88,24 @@ async fn a_database_with_orders_is_brought_forward(flavor: Flavor) {
     assert_eq!(scene.held().await, ["a 8 2"]);
 }
 
+/// SQL that an earlier build recorded could mend a difference twice: it is not offered any more.
+async fn what_would_mend_twice_is_forgotten(flavor: Flavor) {
+    let scene = Scene::empty(flavor).await;
+    let mut old = Migrator::new(Path::new("sql/migrations")).await.unwrap();
+    old.migrations = old.iter().filter(|known| known.version <= 16).cloned().collect();
+    old.run_direct(None, &mut scene.admin().await, false).await.unwrap();
+    scene
+        .run(
+            "INSERT INTO reconcile_drift (run, number, sku, class, expected, found, version, mend, mended_at) \
+             VALUES (1, 1, 'a', 'held_drift', '', '', 1, 'BEGIN', NULL), \
+                 (1, 2, 'b', 'held_drift', '', '', 1, 'BEGIN', NOW(6))",
+        )
+        .await;
+    migrate(&scene.address).await.unwrap();
+    let left = "SELECT CONCAT_WS(' ', sku, mend, mended_at IS NULL) FROM reconcile_drift";
+    assert_eq!(scene.lines(left).await, ["a 1", "b BEGIN 0"]);
+}
+
 async fn two_can_migrate_at_once(flavor: Flavor) {
     for _ in 0..5 {
         let scene = Scene::empty(flavor).await;
@@ -156,6 +174,7 @@ async fn every_column_has_a_comment(flavor: Flavor) {
 both_flavors!(
     migrating_again_changes_nothing,
     a_database_with_orders_is_brought_forward,
+    what_would_mend_twice_is_forgotten,
     two_can_migrate_at_once,
     a_schema_of_another_build_is_refused,
     a_database_that_cannot_be_written_is_told,

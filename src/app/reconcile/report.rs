@@ -61,7 +61,7 @@ pub(super) fn to_mend<'a>(drifts: impl IntoIterator<Item = &'a RecordedDrift>) -
         let Some(sql) = sql else { continue };
         let _ = writeln!(
             text,
-            "-- {number}: {} {}: {}, but {}\n{sql};",
+            "-- {number}: {} {}: {}, but {}\n{sql}",
             drift.sku,
             drift.class.name(),
             drift.expected,
@@ -79,6 +79,9 @@ pub(super) fn mended(outcomes: &[(RecordedDrift, MendOutcome)]) -> String {
             MendOutcome::Mended => "mended",
             MendOutcome::MendedBefore => "had been mended",
             MendOutcome::Changed => "is not what was reported any more; run hotrow reconcile again",
+            MendOutcome::Failed => {
+                "could not be mended whole, so nothing was changed; see hotrow doctor"
+            }
         };
         let _ = writeln!(text, "{number} {} {}: {told}", drift.sku, drift.class.name());
     }
@@ -92,6 +95,7 @@ pub(super) fn mended_json(outcomes: &[(RecordedDrift, MendOutcome)]) -> String {
             MendOutcome::Mended => "mended",
             MendOutcome::MendedBefore => "mended_before",
             MendOutcome::Changed => "changed",
+            MendOutcome::Failed => "failed",
         };
         let RecordedDrift { number, drift, .. } = recorded;
         let (sku, class) = (drift.sku.as_str(), drift.class.name());

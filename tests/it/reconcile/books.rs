@@ -10,7 +10,7 @@ use crate::support::client::{Client, lines};
 use crate::support::database::{self, Database};
 use crate::support::shop::{Load, Shop, sell};
 
-async fn hold(client: &Client, id: &str, sku: &str, units: i64) {
+pub(super) async fn hold(client: &Client, id: &str, sku: &str, units: i64) {
     let body =
         json!({"order_id": id, "lines": [{"sku": sku, "quantity": units}], "hold_seconds": 600});
     assert_eq!(client.call(Method::POST, "/v1/orders", Some(body)).await.unwrap().status, 201);

@@ -35,6 +35,7 @@ STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
 SET
     stock.available = stock.available + planned.delta,
     stock.held = stock.held + planned.held,
+    stock.held_changes = stock.held_changes + planned.held,
     stock.version = stock.version + 1
 WHERE stock.available >= planned.need AND stock.available <= planned.room
     AND stock.held >= planned.held_need

@@ -7,6 +7,7 @@ UPDATE stock
 SET
     available = LAST_INSERT_ID(available + -4),
     held = held + 0,
+    held_changes = held_changes + 0,
     version = version + 1
 WHERE sku = 'mug' AND available >= 4 AND available <= 1000000000000000 AND held >= 0
     AND (

@@ -198,6 +198,7 @@ fn stock_books(row: &MySqlRow) -> Result<Option<StockBooks>, sqlx::Error> {
         recorded: row.try_get(4)?,
         surpassed: row.try_get_unchecked::<i64, _>(5)? == 1,
         carried: BooksSum { available: row.try_get(6)?, held: row.try_get(7)? },
+        held_apart: row.try_get(8)?,
     }))
 }
 

@@ -12,7 +12,7 @@ use crate::store::{Mend, Mended, StoreError};
 /// The text, for this difference of this run.
 pub(super) fn write_mend(run: u64, number: u64, sku: &Sku, mend: &Mend) -> String {
     let kind = if mend.delta < 0 { "write_off" } else { "restock" };
-    let mut script = String::with_capacity(2_048);
+    let mut script = String::with_capacity(4_096);
     sql::RECONCILE_MEND.write(&mut script, |hole, script| match hole {
         "sku" => write_id(script, sku.as_str()),
         "run" => write_int(script, run),
@@ -24,6 +24,7 @@ pub(super) fn write_mend(run: u64, number: u64, sku: &Sku, mend: &Mend) -> Strin
         "held" => write_int(script, mend.held),
         "recorded" => write_int(script, mend.recorded),
         "available" => write_int(script, mend.available),
+        "apart" => write_int(script, mend.held_apart),
         _ => write_int(script, mend.version),
     });
     script
@@ -40,7 +41,8 @@ impl ReconcileConnection {
             |rows: &[MySqlRow]| match text(rows.last().ok_or(sqlx::Error::RowNotFound)?, 0)? {
                 "mended" => Ok(Mended::Now),
                 "before" => Ok(Mended::Before),
-                _ => Ok(Mended::Changed),
+                "changed" => Ok(Mended::Changed),
+                _ => Ok(Mended::Failed),
             };
         self.0.run(script, |_, rows| outcome(&rows)).await
     }
