@@ -12,7 +12,7 @@ pub use archive::{ArchiveRun, archive};
 pub use embed::{shell, with_database};
 pub use merge_mode::{MergeModeChange, MergeModeRun, merge_mode};
 pub use pin::{Pinning, pin};
-pub use reconcile::{ReconcileOptions, Told, reconcile};
+pub use reconcile::{Outcome, ReconcileOptions, Told, reconcile};
 pub use serve::serve;
 
 use crate::cache::CacheError;

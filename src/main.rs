@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use hotrow::app::{self, AppError, MergeModeChange, MergeModeRun, Pinning, ReconcileOptions};
+use hotrow::app::{
+    self, AppError, MergeModeChange, MergeModeRun, Outcome, Pinning, ReconcileOptions,
+};
 use hotrow::config::{Config, Database, Settings};
 use hotrow::domain::{MergeMode, Sku};
 use hotrow::limits::MERGE_MODE_SKUS_MAX;
@@ -52,7 +54,8 @@ enum Command {
     /// May be ended at any time: the next run goes on there. For cron, at a quiet hour.
     Archive,
     /// Compares stock with the ledger, and the cache with stock; repairs the cache.
-    /// Exit code 0: no difference; 1: differences were found, repaired or not; 2 and above: it failed.
+    /// Exit code 0: no difference; 1: differences were found, repaired or not; 2: it failed, or another process is
+    /// at it; 3: the report is true of the books, but the cache was not compared though --redis-url is given.
     Reconcile {
         /// Only reports: entries of the cache are not repaired.
         #[arg(long, conflicts_with = "apply")]
@@ -94,6 +97,9 @@ enum Command {
 
 /// Reconciliation failed: 1 says that it has found something.
 const EXIT_RECONCILE_FAILED: u8 = 2;
+
+/// The books were compared, the cache was not, though it should have been.
+const EXIT_CACHE_NOT_COMPARED: u8 = 3;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ModeArgument {
@@ -268,7 +274,11 @@ async fn reconcile(config: Config, options: ReconcileOptions) -> ExitCode {
     match app::reconcile(config, options).await {
         Ok(told) => {
             print!("{}", told.text);
-            ExitCode::from(u8::from(told.differs))
+            ExitCode::from(match told.outcome {
+                Outcome::Sound => 0,
+                Outcome::Differs => 1,
+                Outcome::CacheNotCompared => EXIT_CACHE_NOT_COMPARED,
+            })
         }
         Err(error) => fail(&error, EXIT_RECONCILE_FAILED),
     }

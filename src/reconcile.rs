@@ -99,7 +99,7 @@ pub enum ReconcileError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The cache, or MySQL beside it.
-    #[error("entries of the cache cannot be compared: {0}; the next run goes on there")]
+    #[error("entries of the cache cannot be compared: {0}; try again when it can be used")]
     Check(#[from] CheckError),
 }
 

@@ -7,8 +7,8 @@ mod record;
 pub(crate) mod together;
 
 pub use books::{
-    BooksSum, Drift, Failure, LedgerPage, LedgerRow, Mend, Mended, RecordedDrift, Run, RunKind,
-    RunPhase, StockBooks,
+    BooksSum, CacheState, Drift, Failure, LedgerPage, LedgerRow, Mend, Mended, RecordedDrift, Run,
+    RunKind, RunPhase, StockBooks,
 };
 pub use change::{Change, Cursor};
 pub use record::{

@@ -1,2 +1,3 @@
 -- A run of reconciliation begins.
-INSERT INTO reconcile_run (kind, dry_run, phase) VALUES ({kind}, {dry_run}, {phase})
+INSERT INTO reconcile_run (kind, dry_run, phase, cache)
+VALUES ({kind}, {dry_run}, {phase}, IF({phase} = 'books', 'none', NULL))

@@ -39,8 +39,25 @@ pub struct ReconcileOptions {
 pub struct Told {
     /// For standard output.
     pub text: String,
-    /// Whether something is not as it should be, or was not.
-    pub differs: bool,
+    /// For the exit code.
+    pub outcome: Outcome,
+}
+
+/// How it stands, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is as it should be.
+    Sound,
+    /// Something is not as it should be, or was not.
+    Differs,
+    /// The cache should have been compared, and was not; nor does this say that the books are sound.
+    CacheNotCompared,
+}
+
+impl Outcome {
+    fn of(differs: bool) -> Self {
+        if differs { Self::Differs } else { Self::Sound }
+    }
 }
 
 /// Carries the command out.
@@ -85,7 +102,11 @@ async fn full(reconcile: &Reconcile, options: ReconcileOptions) -> Result<Told, 
     shown.end();
     let report = report?;
     let text = if options.json { report::json(&report) } else { report::table(&report) };
-    Ok(Told { text, differs: report.run.differences > 0 })
+    let outcome = match report.run.cache.reason() {
+        Some(_) => Outcome::CacheNotCompared,
+        None => Outcome::of(report.run.differences > 0),
+    };
+    Ok(Told { text, outcome })
 }
 
 async fn apply(
@@ -96,10 +117,11 @@ async fn apply(
     let mut mending = reconcile.mending(run).await?;
     if mending.drifts().is_empty() {
         let text = format!("Run {run} has found nothing that is left to be mended in MySQL.\n");
-        return Ok(Told { text, differs: false });
+        return Ok(Told { text, outcome: Outcome::Sound });
     }
     if !options.yes && !agreed_meanwhile(&mut mending).await? {
-        return Ok(Told { text: "Nothing was changed.\n".to_owned(), differs: true });
+        let text = "Nothing was changed.\n".to_owned();
+        return Ok(Told { text, outcome: Outcome::Differs });
     }
     let shown = Shown::new();
     let outcomes = mending.apply(&|progress| shown.show(progress)).await;
@@ -108,14 +130,15 @@ async fn apply(
     let text =
         if options.json { report::mended_json(&outcomes) } else { report::mended(&outcomes) };
     let open = |outcome| matches!(outcome, MendOutcome::Changed | MendOutcome::Failed);
-    Ok(Told { text, differs: outcomes.iter().any(|(_, outcome)| open(*outcome)) })
+    Ok(Told { text, outcome: Outcome::of(outcomes.iter().any(|(_, outcome)| open(*outcome))) })
 }
 
 async fn retry(reconcile: &Reconcile, options: ReconcileOptions) -> Result<Told, AppError> {
     let retried = reconcile.retry_failures().await?;
     let text =
         if options.json { report::retried_json(&retried) } else { report::retried(&retried) };
-    Ok(Told { text, differs: retried.iter().any(|(_, error)| error.is_some()) })
+    let fails = retried.iter().any(|(_, error)| error.is_some());
+    Ok(Told { text, outcome: Outcome::of(fails) })
 }
 
 /// Asks, and keeps the right to mend until there is an answer.

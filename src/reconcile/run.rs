@@ -1,5 +1,6 @@
 //! A run over all SKUs, which goes on where an interrupted one stopped.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use crate::cache::{Cache, CacheError};
@@ -7,12 +8,15 @@ use crate::limits::{
     DESK_PATIENCE, RECONCILE_CACHE_WAIT_MS, RECONCILE_PAGE, RECONCILE_SUSPECTS_MAX,
 };
 use crate::store::mysql::ReconcileConnection;
-use crate::store::{RecordedDrift, Run, RunKind, RunPhase};
+use crate::store::{CacheState, RecordedDrift, Run, RunKind, RunPhase, StoreError};
 
 use super::books::{Scope, pass, rest};
 use super::entries::{CheckError, Entries};
 use super::findings::Findings;
 use super::{Progress, Reconcile, ReconcileError, Watch};
+
+/// How often in a row a run tries to compare the same entries of the cache.
+const CACHE_ATTEMPTS: u32 = 3;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +66,7 @@ impl Reconcile {
         if self.cache.is_some() { RunPhase::Cache } else { RunPhase::Books }
     }
 
-    /// Does what is left of a run.
+    /// Does what is left of a run. The books are compared whatever becomes of the cache.
     pub(super) async fn finish(
         &self,
         connection: &mut ReconcileConnection,
@@ -70,13 +74,14 @@ impl Reconcile {
         pass_skus: usize,
         watch: Watch<'_>,
     ) -> Result<Run, ReconcileError> {
-        if run.phase == RunPhase::Cache {
-            if let Some(entries) = self.entries() {
-                compare_cache(connection, &entries, &mut run, watch).await?;
-            }
-            (run.phase, run.position) = (RunPhase::Books, "".into());
-        }
         let mut findings = Findings::new(&self.metrics);
+        if run.phase == RunPhase::Cache {
+            run.cache = self.try_cache(connection, &mut run, &mut findings, watch).await?;
+            (run.phase, run.position) = (RunPhase::Books, "".into());
+            connection.record(&mut run, findings.take(), false).await?;
+        } else {
+            run.cache = self.cache_of_resumed(run.cache);
+        }
         loop {
             let scope = Scope::After(&run.position, pass_skus);
             let pass = pass(connection, &self.feed, scope, &mut findings, watch).await?;
@@ -93,6 +98,64 @@ impl Reconcile {
             }
         }
     }
+
+    /// Compares the cache as far as it can be.
+    async fn try_cache(
+        &self,
+        connection: &mut ReconcileConnection,
+        run: &mut Run,
+        findings: &mut Findings,
+        watch: Watch<'_>,
+    ) -> Result<CacheState, StoreError> {
+        let Some(entries) = self.entries() else {
+            return Ok(not_compared(
+                run,
+                "the run was interrupted and taken up without --redis-url",
+            ));
+        };
+        // A dry run leaves what it has found, and would tell it again.
+        let attempts_max = if run.dry_run { 1 } else { CACHE_ATTEMPTS };
+        let (mut attempts, mut begun_at) = (0, run.position.clone());
+        loop {
+            if let Err(error) = wait_for(&entries.cache).await {
+                return Ok(not_compared(run, error));
+            }
+            match compare_cache(connection, &entries, run, findings, watch).await {
+                Ok(()) => return Ok(CacheState::Compared),
+                Err(CheckError::Store(error)) => return Err(error),
+                Err(CheckError::Cache(error)) => {
+                    if run.position != begun_at {
+                        (attempts, begun_at) = (0, run.position.clone());
+                    }
+                    attempts += 1;
+                    if attempts >= attempts_max {
+                        return Ok(not_compared(run, error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is known of the cache when a run is taken up in its books. Whoever began it may have had other
+    /// settings.
+    fn cache_of_resumed(&self, noted: CacheState) -> CacheState {
+        let why = match (&noted, &self.cache) {
+            (CacheState::Unknown, Some(_)) => {
+                "the run was begun by an earlier build, which did not keep whether it was"
+            }
+            (CacheState::NoneNamed, Some(_)) => "the run was begun without --redis-url",
+            (CacheState::Unknown, None) => return CacheState::NoneNamed,
+            _ => return noted,
+        };
+        CacheState::NotCompared(why.to_owned())
+    }
+}
+
+fn not_compared(run: &Run, why: impl Display) -> CacheState {
+    CacheState::NotCompared(match &*run.position {
+        "" => why.to_string(),
+        position => format!("only up to SKU {position}, then {why}"),
+    })
 }
 
 /// Compares the cache's entries of all SKUs.
@@ -100,11 +163,10 @@ async fn compare_cache(
     connection: &mut ReconcileConnection,
     entries: &Entries,
     run: &mut Run,
+    findings: &mut Findings,
     watch: Watch<'_>,
-) -> Result<(), ReconcileError> {
-    wait_for(&entries.cache).await?;
+) -> Result<(), CheckError> {
     let pinned = entries.pinned().await?;
-    let mut findings = Findings::new(&entries.metrics);
     let mut suspects = Vec::new();
     let mut after = run.position.clone();
     let mut skus_to_settle = 0;

@@ -107,7 +107,10 @@ impl Reconcile {
 }
 
 fn tell(run: &Run) {
-    let Run { id, skus, differences, .. } = run;
+    let Run { id, skus, differences, cache, .. } = run;
+    if let Some(reason) = cache.reason() {
+        warn!(run = id, reason, "reconciliation has compared the books, but not the cache");
+    }
     if *differences == 0 {
         info!(run = id, skus, "reconciliation has found no difference");
     } else {

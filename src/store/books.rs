@@ -138,6 +138,19 @@ pub enum RunPhase {
     Books,
 }
 
+/// Whether a run has compared the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheState {
+    /// It is not through with it, or it was begun by a build that did not keep this.
+    Unknown,
+    /// No cache was named.
+    NoneNamed,
+    /// To its end.
+    Compared,
+    /// Not, or not to its end: why.
+    NotCompared(String),
+}
+
 /// A run, and how far it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -155,6 +168,8 @@ pub struct Run {
     pub skus: u64,
     /// Differences that were found.
     pub differences: u64,
+    /// Whether the cache was compared.
+    pub cache: CacheState,
 }
 
 /// What became of a mending.
@@ -189,6 +204,28 @@ impl RunKind {
             Self::Full => "full",
             Self::Scheduled => "scheduled",
             Self::Follow => "follow",
+        }
+    }
+}
+
+impl CacheState {
+    /// As it is recorded, and told.
+    #[must_use]
+    pub fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Unknown => None,
+            Self::NoneNamed => Some("none"),
+            Self::Compared => Some("compared"),
+            Self::NotCompared(_) => Some("not compared"),
+        }
+    }
+
+    /// Why it was not compared, though it should have been.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::NotCompared(reason) => Some(reason),
+            Self::Unknown | Self::NoneNamed | Self::Compared => None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::reconcile::{MendOutcome, Report, Retried};
-use crate::store::RecordedDrift;
+use crate::store::{CacheState, RecordedDrift};
 
 /// Columns of the table.
 const HEAD: [&str; 6] = ["#", "SKU", "class", "expected", "found", "mended"];
@@ -16,6 +16,7 @@ pub(super) fn table(report: &Report) -> String {
     let mut text = String::new();
     if run.differences == 0 {
         let _ = writeln!(text, "Run {}: {} SKUs, no difference.", run.id, run.skus);
+        text.push_str(&of_cache(&run.cache));
         return text;
     }
     let rows: Vec<[String; 6]> = report.drifts.iter().map(row).collect();
@@ -28,6 +29,7 @@ pub(super) fn table(report: &Report) -> String {
         run.differences,
         if (rows.len() as u64) < run.differences { "; the first are listed" } else { "" }
     );
+    text.push_str(&of_cache(&run.cache));
     if run.dry_run {
         text.push_str("This was a dry run: nothing was repaired.\n");
     }
@@ -43,13 +45,27 @@ pub(super) fn table(report: &Report) -> String {
     text
 }
 
+/// What a report leaves out.
+fn of_cache(cache: &CacheState) -> String {
+    match cache {
+        CacheState::Compared => String::new(),
+        CacheState::Unknown | CacheState::NoneNamed => {
+            "The cache was not compared: no --redis-url was given.\n".to_owned()
+        }
+        CacheState::NotCompared(reason) => format!(
+            "The cache was not compared: {reason}; run hotrow reconcile again with --redis-url when \
+             Redis can be used.\n"
+        ),
+    }
+}
+
 /// The same as one JSON object.
 pub(super) fn json(report: &Report) -> String {
     let run = &report.run;
     let drifts: Vec<Value> = report.drifts.iter().map(drift_json).collect();
     let value = json!({
         "run": run.id, "dry_run": run.dry_run, "skus": run.skus, "differences": run.differences,
-        "drifts": drifts,
+        "cache": run.cache.name(), "cache_reason": run.cache.reason(), "drifts": drifts,
     });
     format!("{value:#}\n")
 }

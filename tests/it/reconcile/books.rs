@@ -57,7 +57,7 @@ async fn drift_in_mysql_is_found_and_mended(flavor: Flavor) {
         }
     }
     let (code, text) = reconcile(database, &[]).await;
-    assert_eq!((code, &*text), (0, "Run 1: 18 SKUs, no difference.\n"));
+    assert!(code == 0 && text.starts_with("Run 1: 18 SKUs, no difference.\n"), "{text}");
     for n in ["1", "2"] {
         let fill = |text: &str| text.replace("{n}", n);
         for (text, _) in PLANTED {

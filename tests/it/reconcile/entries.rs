@@ -7,9 +7,10 @@ use hotrow::domain::Sku;
 use hotrow::embedded::Flavor;
 use hotrow::reconcile::Reconcile;
 use hotrow::telemetry::metrics::Metrics;
+use serde_json::{Value, json};
 
 use super::runs::library;
-use super::{found, reconcile, report};
+use super::{found, reconcile, report, run};
 use crate::support::client::lines;
 use crate::support::database;
 use crate::support::redis::{Liar, PREFIX, Redis};
@@ -60,7 +61,7 @@ async fn each_lie_is_found_and_repaired(flavor: Flavor) {
     let wet = report(&shop.database, &settings).await;
     assert_eq!(found(&wet), expected);
     assert!(wet["drifts"].as_array().unwrap().iter().all(|drift| drift["mended"] == true));
-    assert_eq!(wet["skus"], 12, "six in the cache, and six in the books");
+    assert_eq!((&wet["skus"], &wet["cache"]), (&json!(12), &json!("compared")));
     for (sku, _) in lies {
         // What was repaired expires by itself.
         let entry = redis.entry(sku).await;
@@ -71,11 +72,53 @@ async fn each_lie_is_found_and_repaired(flavor: Flavor) {
     let recorded = "SELECT CONCAT_WS(' ', run, COUNT(*), COUNT(mended_at)) FROM reconcile_drift \
                     GROUP BY run ORDER BY run";
     assert_eq!(shop.database.lines(recorded).await, ["1 5 0", "2 5 5"]);
-    let nowhere = ["--redis-url", "redis+unix:///nowhere/redis.sock"];
-    let (code, text) = reconcile(&shop.database, &nowhere).await;
-    assert_eq!((code, &*text), (2, ""), "the cache is not there");
-    // It goes on where it was.
-    assert_eq!(report(&shop.database, &settings[..2]).await["run"], 4);
+}
+
+/// Down, frozen or full: stock and ledger are compared all the same, and the run ends by saying what it has not
+/// compared, and why.
+async fn the_books_do_not_wait_for_the_cache(flavor: Flavor) {
+    let mut redis = Redis::start(&[]).await;
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let reconcile_with = async |more: &[&str]| {
+        reconcile(&shop.database, &[&["--redis-url", &redis.url], more].concat()).await
+    };
+    let hotrow = shop.serve(&[]).await;
+    shop.client(&hotrow).put_stock("a", 100).await;
+    let (code, text) = reconcile(&shop.database, &[]).await;
+    let no_url = "Run 1: 1 SKUs, no difference.\n\
+                  The cache was not compared: no --redis-url was given.\n";
+    assert_eq!((code, &*text), (0, no_url));
+    assert_eq!(report(&shop.database, &[]).await["cache"], "none");
+    run(&shop.database, "UPDATE stock SET available = 90").await;
+    redis.freeze();
+    let (code, text) = reconcile_with(&[]).await;
+    let told = "Run 3: 1 SKUs, differences: 1.\nThe cache was not compared: the cache is down; \
+                run hotrow reconcile again with --redis-url when Redis can be used.\n";
+    assert!(code == 3 && text.contains(told), "{code} {text}");
+    redis.thaw();
+    redis.set("a", "hello").await;
+    redis.configure("maxmemory", "1").await;
+    let (code, text) = reconcile_with(&["--json"]).await;
+    redis.kill();
+    let full: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &full["cache"]), (3, &json!("not compared")), "{text}");
+    let reason = full["cache_reason"].as_str().unwrap();
+    assert!(reason.contains("OOM"), "{reason}");
+    assert_eq!(found(&full), ["a changed_outside -10"]);
+    let (code, text) = reconcile(&shop.database, &["--redis-url", &redis.url, "--json"]).await;
+    let down: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &down["cache_reason"]), (3, &json!("the cache is down")), "{text}");
+    let states = "SELECT CONCAT_WS(' ', id, state, skus, cache) FROM reconcile_run ORDER BY id";
+    assert_eq!(
+        shop.database.lines(states).await,
+        [
+            "1 done 1 none",
+            "2 done 1 none",
+            "3 done 1 not compared",
+            "4 done 1 not compared",
+            "5 done 1 not compared"
+        ]
+    );
 }
 
 /// Lies over the entries of SKUs that nobody reads, all the time, without an end to their life, while these
@@ -233,6 +276,7 @@ async fn an_outage_is_waited_for(flavor: Flavor) {
 
 both_flavors!(
     each_lie_is_found_and_repaired,
+    the_books_do_not_wait_for_the_cache,
     lies_are_found_while_orders_run,
     what_is_about_to_be_filled_is_no_difference,
     what_fails_alone_is_given_up,

@@ -10,12 +10,16 @@ use hotrow::store::mysql::{Address, ChangeFeed, Desk};
 use hotrow::telemetry::metrics::Metrics;
 
 use parking_lot::Mutex;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::run;
+use super::{reconcile, run};
 use crate::support::database::{self, Database};
 use crate::support::process::{self, PATIENCE};
+use crate::support::redis::Redis;
 use crate::support::shop::{Shop, until};
+
+const NOWHERE: [&str; 2] = ["--redis-url", "redis+unix:///nowhere/redis.sock"];
 
 /// Two SKUs a pass, so that there are several.
 const REQUEST: Request = Request { dry_run: false, pass_skus: 2 };
@@ -143,6 +147,65 @@ async fn missed_runs_are_made_up_once(flavor: Flavor) {
     assert_eq!(database.lines(due).await, ["1"]);
 }
 
+/// A cache that is not there does not keep the schedule from its books, and the run is not made again and again.
+async fn a_scheduled_run_ends_without_its_cache(flavor: Flavor) {
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let database = &shop.database;
+    open_stock(database, 3).await;
+    let mut setting = vec!["--reconcile-schedule", "0 0 29 2 *"];
+    setting.extend(NOWHERE);
+    let _hotrow = shop.serve(&setting).await;
+    let task = "SELECT CAST(last_success IS NULL AS CHAR) FROM reconcile_task";
+    until("the schedule is kept", async || database.lines(task).await == ["1"]).await;
+    run(database, "UPDATE reconcile_task SET due_at = '2015-01-01'").await;
+    until("it ends", async || runs(database).await == ["1 scheduled done 3"]).await;
+    until("that is noted", async || database.lines(task).await == ["0"]).await;
+    let compared = "SELECT CONCAT_WS(': ', cache, cache_reason) FROM reconcile_run";
+    assert_eq!(database.lines(compared).await, ["not compared: the cache is down"]);
+    assert_eq!(runs(database).await, ["1 scheduled done 3"]);
+}
+
+/// What is told of the cache is true, whoever began the run and with which settings.
+async fn a_run_that_is_taken_up_tells_the_truth_of_the_cache(flavor: Flavor) {
+    let redis = Redis::start(&[]).await;
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let database = &shop.database;
+    open_stock(database, 3).await;
+    let begun = async |phase: &str, position: &str, cache: &str| {
+        run(
+            database,
+            &format!(
+                "DELETE FROM reconcile_run; \
+                 INSERT INTO reconcile_run (kind, dry_run, phase, position, cache, skus) \
+                     VALUES ('full', FALSE, '{phase}', '{position}', {cache}, 2)"
+            ),
+        )
+        .await;
+    };
+    let with = ["--json", "--redis-url", &redis.url];
+    let without = ["--json"];
+    // NULL is what an earlier build leaves there.
+    for (phase, position, cache, settings, code, told, why) in [
+        ("cache", "s-2", "NULL", &with[..], 0, "compared", None),
+        ("cache", "s-2", "NULL", &without[..], 3, "not compared", Some("taken up without")),
+        ("books", "s-2", "NULL", &with[..], 3, "not compared", Some("an earlier build")),
+        ("books", "s-2", "NULL", &without[..], 0, "none", None),
+        ("books", "s-2", "'none'", &with[..], 3, "not compared", Some("begun without")),
+        ("books", "s-2", "'none'", &without[..], 0, "none", None),
+        ("books", "s-2", "'compared'", &without[..], 0, "compared", None),
+        ("books", "s-2", "'not compared'", &with[..], 3, "not compared", Some("")),
+    ] {
+        begun(phase, position, cache).await;
+        let (ended, text) = reconcile(database, settings).await;
+        let report: Value = serde_json::from_str(&text).unwrap();
+        let what = format!("{phase} {cache} {settings:?}: {text}");
+        assert_eq!((ended, &report["cache"]), (code, &json!(told)), "{what}");
+        let reason = report["cache_reason"].as_str();
+        assert_eq!(reason.is_some(), why.is_some(), "{what}");
+        assert!(reason.unwrap_or_default().contains(why.unwrap_or_default()), "{what}");
+    }
+}
+
 async fn runs(database: &Database) -> Vec<String> {
     database
         .lines("SELECT CONCAT_WS(' ', id, kind, state, skus) FROM reconcile_run ORDER BY id")
@@ -154,4 +217,6 @@ both_flavors!(
     one_runs_at_a_time,
     the_schema_has_to_be_there,
     missed_runs_are_made_up_once,
+    a_scheduled_run_ends_without_its_cache,
+    a_run_that_is_taken_up_tells_the_truth_of_the_cache,
 );

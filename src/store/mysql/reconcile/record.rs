@@ -11,7 +11,7 @@ use crate::store::mysql::connect::text;
 use crate::store::mysql::known::sku;
 use crate::store::mysql::statement as sql;
 use crate::store::mysql::statement::{write_foreign_id, write_id, write_int, write_text};
-use crate::store::{Drift, Failure, RecordedDrift, Run, RunKind, RunPhase, StoreError};
+use crate::store::{CacheState, Drift, Failure, RecordedDrift, Run, RunKind, RunPhase, StoreError};
 use crate::telemetry::metrics::DriftClass;
 
 /// Characters of a text that is recorded.
@@ -68,8 +68,7 @@ impl ReconcileConnection {
         write_open_run(&mut script, kind, dry_run, phase);
         script.push_str(";\nSELECT LAST_INSERT_ID()");
         let id = self.0.run(script, |_, rows| first_number(&rows)).await?;
-        let position = "".into();
-        Ok(Run { id, kind, dry_run, phase, position, skus: 0, differences: 0 })
+        Ok(opened(id, kind, dry_run, phase))
     }
 
     /// Records what was found and, in the same transaction, how far the run is. `found` differences were found
@@ -106,6 +105,8 @@ impl ReconcileConnection {
             "position" => write_foreign_id(script, &run.position),
             "skus" => write_int(script, run.skus),
             "differences" => write_int(script, run.differences),
+            "cache" => write_text_or_null(script, run.cache.name()),
+            "cache_reason" => write_text_or_null(script, run.cache.reason().map(short).as_deref()),
             "state" => write_id(script, if ended { "done" } else { "running" }),
             _ => write_int(script, run.id),
         });
@@ -180,6 +181,15 @@ impl ReconcileConnection {
     }
 }
 
+/// A run that has just begun.
+pub(super) fn opened(id: u64, kind: RunKind, dry_run: bool, phase: RunPhase) -> Run {
+    let cache = match phase {
+        RunPhase::Cache => CacheState::Unknown,
+        RunPhase::Books => CacheState::NoneNamed,
+    };
+    Run { id, kind, dry_run, phase, position: "".into(), skus: 0, differences: 0, cache }
+}
+
 pub(super) fn write_open_run(script: &mut String, kind: RunKind, dry_run: bool, phase: RunPhase) {
     sql::RECONCILE_OPEN_RUN.write(script, |hole, script| match hole {
         "kind" => write_id(script, kind.name()),
@@ -215,11 +225,15 @@ fn write_drifts(script: &mut String, run: u64, drifts: &[RecordedDrift]) {
         script.push(',');
         write_int(script, drift.amount);
         script.push(',');
-        match sql {
-            Some(sql) => write_text(script, sql),
-            None => script.push_str("NULL"),
-        }
+        write_text_or_null(script, sql.as_deref());
         script.push_str(if drift.mended { ",NOW(6))" } else { ",NULL)" });
+    }
+}
+
+fn write_text_or_null(script: &mut String, text: Option<&str>) {
+    match text {
+        Some(text) => write_text(script, text),
+        None => script.push_str("NULL"),
     }
 }
 
@@ -236,8 +250,23 @@ fn unfinished(row: &MySqlRow) -> Result<(Run, bool), sqlx::Error> {
         position: text(row, 4)?.into(),
         skus: row.try_get(5)?,
         differences: row.try_get(6)?,
+        cache: cache_state(row)?,
     };
     Ok((run, row.try_get_unchecked::<i64, _>(7)? == 1))
+}
+
+fn cache_state(row: &MySqlRow) -> Result<CacheState, sqlx::Error> {
+    let name: Option<&[u8]> = row.try_get_unchecked(8)?;
+    let reason: Option<&[u8]> = row.try_get_unchecked(9)?;
+    Ok(match name {
+        Some(b"none") => CacheState::NoneNamed,
+        Some(b"compared") => CacheState::Compared,
+        Some(b"not compared") => {
+            let reason = String::from_utf8_lossy(reason.unwrap_or_default());
+            CacheState::NotCompared(reason.into_owned())
+        }
+        _ => CacheState::Unknown,
+    })
 }
 
 fn recorded_drift(row: &MySqlRow) -> Result<RecordedDrift, sqlx::Error> {

@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
 use super::ReconcileConnection;
-use super::record::{first_number, write_open_run};
+use super::record::{first_number, opened, write_open_run};
 use crate::domain::Timestamp;
 use crate::store::mysql::statement as sql;
 use crate::store::mysql::statement::{write_id, write_int, write_text};
@@ -50,8 +50,7 @@ impl ReconcileConnection {
         write_open_run(&mut script, RunKind::Scheduled, false, phase);
         script.push_str(";\nSELECT LAST_INSERT_ID();\nCOMMIT");
         let id = self.0.run(script, |_, rows| first_number(&rows)).await?;
-        let (kind, position) = (RunKind::Scheduled, "".into());
-        Ok(Run { id, kind, dry_run: false, phase, position, skus: 0, differences: 0 })
+        Ok(opened(id, RunKind::Scheduled, false, phase))
     }
 
     /// Notes that a run by the schedule has got through.
