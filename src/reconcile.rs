@@ -60,7 +60,7 @@ pub enum Progress {
     Resumed {
         /// Its number.
         run: u64,
-        /// SKUs that it had looked at.
+        /// SKUs whose books it had compared.
         skus: u64,
     },
     /// Stock was read of so many SKUs of this pass.

@@ -77,7 +77,8 @@ impl Reconcile {
         let mut findings = Findings::new(&self.metrics);
         if run.phase == RunPhase::Cache {
             run.cache = self.try_cache(connection, &mut run, &mut findings, watch).await?;
-            (run.phase, run.position) = (RunPhase::Books, "".into());
+            // Earlier builds counted here what was compared with the cache.
+            (run.phase, run.position, run.skus) = (RunPhase::Books, "".into(), 0);
             connection.record(&mut run, findings.take(), false).await?;
         } else {
             run.cache = self.cache_of_resumed(run.cache);
@@ -169,16 +170,16 @@ async fn compare_cache(
     let pinned = entries.pinned().await?;
     let mut suspects = Vec::new();
     let mut after = run.position.clone();
-    let mut skus_to_settle = 0;
+    let mut compared = 0;
     loop {
         let began = Instant::now();
         let (skus, next) = connection.skus(&after, RECONCILE_PAGE).await?;
-        skus_to_settle += skus.len() as u64;
+        compared += skus.len() as u64;
         let looked = entries.look(skus, &pinned).await?;
         let drifts = entries.put_right(&looked.differ, !run.dry_run).await?;
         drifts.into_iter().for_each(|drift| findings.push(drift));
         suspects.extend(looked.suspects);
-        watch(Progress::Cache { skus: run.skus + skus_to_settle });
+        watch(Progress::Cache { skus: compared });
         let worked = began.elapsed();
         let enough = next.is_none() || suspects.len() >= RECONCILE_SUSPECTS_MAX;
         if enough && !suspects.is_empty() {
@@ -190,7 +191,6 @@ async fn compare_cache(
         if suspects.is_empty() {
             // Only now is everything up to this SKU settled: an interrupted run goes on after it.
             run.position = next.clone().unwrap_or_else(|| after.clone());
-            run.skus += std::mem::take(&mut skus_to_settle);
         }
         connection.record(run, findings.take(), false).await?;
         let Some(next) = next else { return Ok(()) };

@@ -164,7 +164,7 @@ pub struct Run {
     pub phase: RunPhase,
     /// The last SKU with which the phase is through; empty before the first.
     pub position: Box<str>,
-    /// SKUs that were looked at, in both phases together.
+    /// SKUs whose books were compared.
     pub skus: u64,
     /// Differences that were found.
     pub differences: u64,

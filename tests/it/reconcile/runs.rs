@@ -203,6 +203,7 @@ async fn a_run_that_is_taken_up_tells_the_truth_of_the_cache(flavor: Flavor) {
         let reason = report["cache_reason"].as_str();
         assert_eq!(reason.is_some(), why.is_some(), "{what}");
         assert!(reason.unwrap_or_default().contains(why.unwrap_or_default()), "{what}");
+        assert_eq!(report["skus"], 3, "{what}");
     }
 }
 
