@@ -12,6 +12,7 @@ use crate::domain::Timestamp;
 use crate::limits::{DESK_PATIENCE, RECONCILE_PASS_SKUS, SCHEDULE_LOOK_MS};
 use crate::store::mysql::{ReconcileConnection, Schedule};
 use crate::store::{Run, RunKind};
+use crate::telemetry::metrics::RunOutcome;
 
 use super::{Reconcile, ReconcileError};
 
@@ -85,25 +86,46 @@ impl Reconcile {
         // Another process runs: then there is nothing to do.
         let Some(mut connection) = acquired else { return Ok(()) };
         let schedule = connection.keep_schedule(&cron.to_string()).await?;
+        self.metrics.last_success(schedule.last_success.map_or(0, seconds));
         let interrupted = connection.unfinished().await?;
-        let run = match interrupted.filter(|run| run.kind == RunKind::Scheduled) {
+        let interrupted = interrupted.filter(|run| run.kind == RunKind::Scheduled);
+        if interrupted.is_none() && !cron.is_due(schedule) {
+            connection.release().await;
+            return Ok(());
+        }
+        let ended = self.run_now(&mut connection, interrupted, schedule.now).await;
+        self.metrics.scheduled_run(match &ended {
+            Ok(run) if run.cache.reason().is_some() => RunOutcome::BooksOnly,
+            Ok(_) => RunOutcome::Done,
+            Err(_) => RunOutcome::Failed,
+        });
+        tell(&ended?);
+        connection.release().await;
+        Ok(())
+    }
+
+    /// Makes the run that is due, or ends the one that was interrupted.
+    async fn run_now(
+        &self,
+        connection: &mut ReconcileConnection,
+        interrupted: Option<Run>,
+        now: Timestamp,
+    ) -> Result<Run, ReconcileError> {
+        let run = match interrupted {
             Some(run) => run,
-            None if cron.is_due(schedule) => {
+            None => {
                 connection.abandon(RunKind::Full).await?;
                 // All that were due up to now: missed ones are made up once.
-                connection.claim(schedule.now, self.first_phase()).await?
-            }
-            None => {
-                connection.release().await;
-                return Ok(());
+                connection.claim(now, self.first_phase()).await?
             }
         };
         info!(run = run.id, "reconciliation runs");
-        let run = self.finish(&mut connection, run, RECONCILE_PASS_SKUS, &|_| {}).await?;
-        connection.release().await;
-        tell(&run);
-        Ok(())
+        self.finish(connection, run, RECONCILE_PASS_SKUS, &|_| {}).await
     }
+}
+
+fn seconds(time: Timestamp) -> i64 {
+    time.micros() / 1_000_000
 }
 
 fn tell(run: &Run) {
@@ -131,7 +153,7 @@ mod tests {
 
     fn schedule(due_at: i64, now: i64) -> Schedule {
         let (due_at, now) = (Timestamp::from_micros(due_at), Timestamp::from_micros(now));
-        Schedule { due_at, now }
+        Schedule { due_at, last_success: None, now }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use self::cache::Cache;
 use self::label::AnswerStatus;
 pub use self::label::{
     CacheEntry, CacheFailure, CacheRead, DriftClass, FlushMode, FlushOutcome, ListenerName,
-    MergeKind, ResolutionOutcome, VerdictKind,
+    MergeKind, ResolutionOutcome, RunOutcome, VerdictKind,
 };
 use self::reconcile::Reconciliation;
 

@@ -233,6 +233,18 @@ impl AnswerStatus {
 }
 
 label! {
+    /// How a run of reconciliation by its schedule ended.
+    pub enum RunOutcome {
+        /// Everything was compared.
+        Done = "done",
+        /// The books were compared, the cache could not be.
+        BooksOnly = "books_only",
+        /// It did not get through the books, and is tried again.
+        Failed = "failed",
+    }
+}
+
+label! {
     /// What kind of difference reconciliation has found.
     #[derive(PartialOrd, Ord)]
     pub enum DriftClass {

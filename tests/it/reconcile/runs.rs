@@ -154,15 +154,40 @@ async fn a_scheduled_run_ends_without_its_cache(flavor: Flavor) {
     open_stock(database, 3).await;
     let mut setting = vec!["--reconcile-schedule", "0 0 29 2 *"];
     setting.extend(NOWHERE);
-    let _hotrow = shop.serve(&setting).await;
+    let hotrow = shop.serve(&setting).await;
+    let admin = shop.admin(&hotrow);
     let task = "SELECT CAST(last_success IS NULL AS CHAR) FROM reconcile_task";
     until("the schedule is kept", async || database.lines(task).await == ["1"]).await;
+    let last_success = "hotrow_reconcile_last_success_timestamp_seconds";
+    assert_eq!(admin.metric(last_success).await, 0);
     run(database, "UPDATE reconcile_task SET due_at = '2015-01-01'").await;
     until("it ends", async || runs(database).await == ["1 scheduled done 3"]).await;
     until("that is noted", async || database.lines(task).await == ["0"]).await;
     let compared = "SELECT CONCAT_WS(': ', cache, cache_reason) FROM reconcile_run";
     assert_eq!(database.lines(compared).await, ["not compared: the cache is down"]);
+    let ended = "hotrow_reconcile_runs_total{outcome=\"books_only\"}";
+    until("it is counted", async || admin.metric(ended).await == 1).await;
+    until("its time is told", async || admin.metric(last_success).await > 1_500_000_000).await;
     assert_eq!(runs(database).await, ["1 scheduled done 3"]);
+}
+
+/// While a run by the schedule fails it is tried again, and counted each time.
+async fn failed_runs_are_counted(flavor: Flavor) {
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let database = &shop.database;
+    open_stock(database, 1).await;
+    let hotrow = shop.serve(&["--reconcile-schedule", "0 0 29 2 *"]).await;
+    let admin = shop.admin(&hotrow);
+    let kept = "SELECT cron FROM reconcile_task";
+    until("the schedule is kept", async || database.lines(kept).await == ["0 0 29 2 *"]).await;
+    run(database, "RENAME TABLE stock_version TO away").await;
+    run(database, "UPDATE reconcile_task SET due_at = '2015-01-01'").await;
+    let failed = "hotrow_reconcile_runs_total{outcome=\"failed\"}";
+    until("it fails twice", async || admin.metric(failed).await == 2).await;
+    run(database, "RENAME TABLE away TO stock_version").await;
+    until("it is made", async || runs(database).await == ["1 scheduled done 1"]).await;
+    let done = "hotrow_reconcile_runs_total{outcome=\"done\"}";
+    until("that is counted", async || admin.metric(done).await == 1).await;
 }
 
 /// What is told of the cache is true, whoever began the run and with which settings.
@@ -219,5 +244,6 @@ both_flavors!(
     the_schema_has_to_be_there,
     missed_runs_are_made_up_once,
     a_scheduled_run_ends_without_its_cache,
+    failed_runs_are_counted,
     a_run_that_is_taken_up_tells_the_truth_of_the_cache,
 );

@@ -15,12 +15,14 @@ use crate::store::{Cursor, Run, RunKind, RunPhase, StoreError};
 pub struct Schedule {
     /// The newest due time that has got its run; at first the time when the schedule was set.
     pub due_at: Timestamp,
+    /// When a run by the schedule last got through the books.
+    pub last_success: Option<Timestamp>,
     /// The time by the database's clock.
     pub now: Timestamp,
 }
 
 impl ReconcileConnection {
-    /// Keeps when runs are due, and reads up to when they were begun.
+    /// Keeps when runs are due, and reads up to when they were begun, and when one succeeded.
     ///
     /// # Errors
     /// See [`ReconcileConnection::acquire`].
@@ -34,6 +36,7 @@ impl ReconcileConnection {
             Ok(Schedule {
                 due_at: Timestamp::from_micros(row.try_get(0)?),
                 now: Timestamp::from_micros(row.try_get(2)?),
+                last_success: row.try_get::<Option<i64>, _>(3)?.map(Timestamp::from_micros),
             })
         };
         self.0.run(script, |_, rows| schedule(&rows)).await
@@ -53,7 +56,7 @@ impl ReconcileConnection {
         Ok(opened(id, RunKind::Scheduled, false, phase))
     }
 
-    /// Notes that a run by the schedule has got through.
+    /// Notes that a run by the schedule has got through the books.
     ///
     /// # Errors
     /// See [`ReconcileConnection::acquire`].
