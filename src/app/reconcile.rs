@@ -116,11 +116,19 @@ async fn apply(
 ) -> Result<Told, AppError> {
     let mut mending = reconcile.mending(run).await?;
     if mending.drifts().is_empty() {
-        let text = format!("Run {run} has found nothing that is left to be mended in MySQL.\n");
+        let text = if options.json {
+            report::mended_json(&[])
+        } else {
+            format!("Run {run} has found nothing that is left to be mended in MySQL.\n")
+        };
         return Ok(Told { text, outcome: Outcome::Sound });
     }
     if !options.yes && !agreed_meanwhile(&mut mending).await? {
-        let text = "Nothing was changed.\n".to_owned();
+        let text = if options.json {
+            report::not_agreed_json(mending.drifts())
+        } else {
+            "Nothing was changed.\n".to_owned()
+        };
         return Ok(Told { text, outcome: Outcome::Differs });
     }
     let shown = Shown::new();

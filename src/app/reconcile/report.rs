@@ -113,11 +113,20 @@ pub(super) fn mended_json(outcomes: &[(RecordedDrift, MendOutcome)]) -> String {
             MendOutcome::Changed => "changed",
             MendOutcome::Failed => "failed",
         };
-        let RecordedDrift { number, drift, .. } = recorded;
-        let (sku, class) = (drift.sku.as_str(), drift.class.name());
-        json!({"number": number, "sku": sku, "class": class, "outcome": name})
+        outcome_json(recorded, name)
     });
     format!("{:#}\n", Value::Array(told.collect()))
+}
+
+/// The same when it was not agreed to.
+pub(super) fn not_agreed_json(drifts: &[RecordedDrift]) -> String {
+    let told = drifts.iter().map(|recorded| outcome_json(recorded, "not_agreed"));
+    format!("{:#}\n", Value::Array(told.collect()))
+}
+
+fn outcome_json(RecordedDrift { number, drift, .. }: &RecordedDrift, outcome: &str) -> Value {
+    let (sku, class) = (drift.sku.as_str(), drift.class.name());
+    json!({"number": number, "sku": sku, "class": class, "outcome": outcome})
 }
 
 /// What became of each check that had been given up.

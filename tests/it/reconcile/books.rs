@@ -70,6 +70,8 @@ async fn drift_in_mysql_is_found_and_mended(flavor: Flavor) {
         let number = report["run"].to_string();
         let (code, text) = reconcile(database, &["--apply", &number]).await;
         assert_eq!((code, &*text), (1, "Nothing was changed.\n"), "nobody was asked");
+        let mends = report["drifts"].as_array().unwrap().len();
+        assert_eq!(applied(database, &number).await, (1, vec!["not_agreed".to_owned(); mends]));
         // Orders go on, and make no difference.
         client.order(&format!("later-{n}"), &lines(&[(&fill("d{n}"), 3)])).await;
         if n == "1" {
@@ -85,6 +87,7 @@ async fn drift_in_mysql_is_found_and_mended(flavor: Flavor) {
         }
         let (code, text) = reconcile(database, &["--apply", &number, "--yes"]).await;
         assert!(code == 0 && text.contains("nothing that is left"), "{text}");
+        assert_eq!(applied(database, &number).await, (0, Vec::new()));
         let (code, text) = reconcile(database, &[]).await;
         assert_eq!(code, 0, "{text}");
     }
@@ -99,6 +102,14 @@ async fn drift_in_mysql_is_found_and_mended(flavor: Flavor) {
     assert_eq!(found(&report(database, &[]).await), [""; 0]);
     let (code, _) = reconcile(database, &["--apply", "12345"]).await;
     assert_eq!(code, 2, "there is no such run");
+}
+
+/// The exit code of `--apply --json`, and what it says became of each difference.
+async fn applied(database: &Database, run: &str) -> (i32, Vec<String>) {
+    let (code, text) = reconcile(database, &["--apply", run, "--json"]).await;
+    let told: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let outcomes = told.as_array().unwrap().iter();
+    (code, outcomes.map(|drift| drift["outcome"].as_str().unwrap().to_owned()).collect())
 }
 
 /// Every SKU with what is available.
