@@ -123,7 +123,8 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     http_connections_max: Option<usize>,
 
-    /// When `serve` reconciles by itself: a cron expression such as `0 4 * * *`, UTC. Without it, never.
+    /// When `serve` reconciles by itself: minute, hour, day, month and weekday, by UTC, such as `0 4 * * *`. Without
+    /// it, never.
     #[arg(long, env = "HOTROW_RECONCILE_SCHEDULE", value_name = "CRON", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     reconcile_schedule: Option<String>,

@@ -25,23 +25,41 @@ pub struct Cron {
 
 /// A cron expression that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("it is not of the form MINUTE HOUR DAY MONTH WEEKDAY: {0}")]
-pub struct CronError(String);
+#[error(
+    "{text:?} is not MINUTE HOUR DAY MONTH WEEKDAY, five fields, by UTC, such as \"0 4 * * *\": {reason}"
+)]
+pub struct CronError {
+    text: String,
+    reason: String,
+}
+
+/// Fields of an expression. What the parser takes beside them is a time zone.
+const FIELDS: usize = 5;
 
 impl FromStr for Cron {
     type Err = CronError;
 
     fn from_str(text: &str) -> Result<Self, CronError> {
+        let refused = |reason| CronError { text: text.to_owned(), reason };
+        let fields = text.split_whitespace().count();
+        if fields != FIELDS {
+            return Err(refused(format!("the number of fields is {fields}")));
+        }
         let mut options = ParseOptions::default();
         options.fallback_timezone_option = FallbackTimezoneOption::UTC;
         let times = cronexpr::parse_crontab_with(text, options)
-            .map_err(|error| CronError(error.to_string()))?;
+            .map_err(|error| refused(last_words(&error.to_string())))?;
         let cron = Self { text: text.to_owned(), times };
         match cron.next_after(Timestamp::from_micros(0)) {
             Some(_) => Ok(cron),
-            None => Err(CronError("there is no such time".to_owned())),
+            None => Err(refused("there is no such time".to_owned())),
         }
     }
+}
+
+/// Of what the parser says, without the lines that show the text once more.
+fn last_words(error: &str) -> String {
+    error.rsplit("^ ").next().unwrap_or(error).to_owned()
 }
 
 impl fmt::Display for Cron {
@@ -170,8 +188,21 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_refused() {
-        for text in ["", "daily", "0 4 * *", "60 4 * * *", "0 0 30 2 *", "0 4 * * * Nowhere/City"] {
-            assert!(text.parse::<Cron>().is_err(), "{text}");
+        for (text, reason) in [
+            ("", "the number of fields is 0"),
+            ("@daily", "the number of fields is 1"),
+            ("0 4 * *", "the number of fields is 4"),
+            ("0 0 4 * * *", "the number of fields is 6"),
+            ("0 4 * * * Europe/Berlin", "the number of fields is 6"),
+            ("0 4 * * * UTC", "the number of fields is 6"),
+            ("60 4 * * *", "value must be in range 0..=59; found 60"),
+            ("0 4 * * never", "malformed expression"),
+            ("0 0 30 2 *", "there is no such time"),
+        ] {
+            let told = text.parse::<Cron>().unwrap_err().to_string();
+            let allowed = "is not MINUTE HOUR DAY MONTH WEEKDAY, five fields, by UTC, \
+                           such as \"0 4 * * *\"";
+            assert_eq!(told, format!("{text:?} {allowed}: {reason}"));
         }
         assert_eq!("*/5 0-6 * * MON".parse::<Cron>().unwrap().to_string(), "*/5 0-6 * * MON");
     }
