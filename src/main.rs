@@ -52,6 +52,7 @@ enum Command {
     },
     /// Moves settled orders that are older than --idempotency-days out of the ledger, and forgets changes that are.
     /// May be ended at any time: the next run goes on there. For cron, at a quiet hour.
+    /// Exit code 0: it went to its end; 1: it failed; 2: nothing was done, as another process archives or reconciles.
     Archive,
     /// Compares stock with the ledger, and the cache with stock; repairs the cache.
     /// Exit code 0: no difference; 1: differences were found, repaired or not; 2: it failed, or another process is
@@ -95,7 +96,10 @@ enum Command {
     },
 }
 
-/// Reconciliation failed: 1 says that it has found something.
+/// Another process is at it: nothing was done.
+const EXIT_BUSY: u8 = 2;
+
+/// Reconciliation failed, or another process is at it: 1 says that it has found something.
 const EXIT_RECONCILE_FAILED: u8 = 2;
 
 /// The books were compared, the cache was not, though it should have been.
@@ -171,8 +175,7 @@ fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
             let run = runtime.block_on(app::with_database(config.database, async |address| {
                 app::archive(&address, days).await
             }))?;
-            tell(&run);
-            Ok(ExitCode::SUCCESS)
+            Ok(tell(&run))
         }
         Command::Reconcile { dry_run, json, apply, yes, retry_failures } => {
             let options = ReconcileOptions { dry_run, json, apply, yes, retry_failures };
@@ -256,17 +259,19 @@ fn tell_merge_mode(run: &MergeModeRun) -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "what was done is what the command tells")]
-fn tell(run: &app::ArchiveRun) {
+fn tell(run: &app::ArchiveRun) -> ExitCode {
     match run {
         app::ArchiveRun::Elsewhere => {
             println!(
                 "another process archives or reconciles this database; nothing was done, try again later"
-            )
+            );
+            return ExitCode::from(EXIT_BUSY);
         }
         app::ArchiveRun::Done { days, orders, movements, changes } => println!(
             "older than {days} days: {orders} orders with {movements} ledger rows moved, {changes} changes forgotten"
         ),
     }
+    ExitCode::SUCCESS
 }
 
 #[expect(clippy::print_stdout, reason = "the report is what the command is for")]

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use hotrow::embedded::Flavor;
+use hotrow::store::mysql::ReconcileConnection;
 use http_body_util::Full;
 use hyper::Method;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use sqlx::AssertSqlSafe;
 use crate::support::audit::audit;
 use crate::support::client::{Client, Reply, lines};
 use crate::support::database;
-use crate::support::process::{begin, command};
+use crate::support::process::{PATIENCE, begin, command};
 use crate::support::shop::{Load, Shop, until};
 
 const DAYS: [&str; 2] = ["--idempotency-days", "30"];
@@ -99,9 +100,10 @@ async fn under_load(flavor: Flavor) {
         // The right of the killed one may not be free yet.
         let run = begin("archive", &shop.database.url(), &DAYS);
         let output = tokio::task::spawn_blocking(|| run.wait_with_output()).await.unwrap().unwrap();
-        assert!(output.status.success(), "{output:?}");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        text.contains("older than 30 days: ")
+        let (code, ended) = (output.status.code(), text.contains("older than 30 days: "));
+        assert_eq!(code, Some(if ended { 0 } else { 2 }), "{output:?}");
+        ended
     })
     .await;
     assert_eq!(archived(&shop).await, OLD);
@@ -204,4 +206,16 @@ async fn what_is_archived_over_http(flavor: Flavor) {
     audit(&shop.database).await;
 }
 
-both_flavors!(under_load, what_is_archived_over_http);
+/// Beside a reconciliation nothing is done, and the exit code says so.
+async fn a_run_that_does_nothing_is_told(flavor: Flavor) {
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let url = shop.database.url();
+    let right = ReconcileConnection::acquire(&url.parse().unwrap(), PATIENCE).await.unwrap();
+    let run = command("archive", &url, &DAYS).await;
+    let told = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.code() == Some(2) && told.contains("nothing was done"), "{run:?}");
+    right.unwrap().release().await;
+    assert_eq!(command("archive", &url, &DAYS).await.status.code(), Some(0));
+}
+
+both_flavors!(a_run_that_does_nothing_is_told, under_load, what_is_archived_over_http);
