@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use crate::cache::Cache;
 use crate::domain::Sku;
-use crate::store::StoreError;
 use crate::store::mysql::{Address, ChangeFeed, Desk};
+use crate::store::{RunPhase, StoreError};
 use crate::telemetry::metrics::Metrics;
 
 pub use classes::{Versions, balances, of_books};
@@ -60,6 +60,8 @@ pub enum Progress {
     Resumed {
         /// Its number.
         run: u64,
+        /// What it is at.
+        phase: RunPhase,
         /// SKUs whose books it had compared.
         skus: u64,
     },

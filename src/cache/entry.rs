@@ -9,6 +9,9 @@ use crate::telemetry::metrics::CacheEntry;
 /// The number of this form; the scripts know it, too.
 const FORM: &str = "1";
 
+/// What `read.lua` returns for a key of another type; somebody may have written the same as a string.
+const ANOTHER_TYPE: &[u8] = b"?";
+
 /// What the cache has of one SKU.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cached {
@@ -44,6 +47,15 @@ impl Cached {
     #[must_use]
     pub fn record(&self) -> Option<&StockRecord> {
         self.record.as_ref()
+    }
+
+    /// What is there, for people.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let text = String::from_utf8_lossy(&self.raw);
+        let doubt =
+            if self.raw == ANOTHER_TYPE { " or a key of another type than a string" } else { "" };
+        format!("{text:?}{doubt}")
     }
 
     /// How it stands to what MySQL had when it was asked after the cache.

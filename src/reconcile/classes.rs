@@ -58,8 +58,8 @@ pub fn of_books(stock: &StockBooks, sum: BooksSum, versions: Versions) -> Vec<Dr
     if tampered != 0 {
         drifts.push(drift(
             DriftClass::LedgerDrift,
-            format!("movements add up to {}", stock.available - outside),
-            format!("movements add up to {}", sum.available),
+            format!("its versions add up to {}", stock.available - outside),
+            format!("its movements add up to {}", sum.available),
             -tampered,
             Mend { delta: tampered, ..mend },
         ));
@@ -141,7 +141,7 @@ pub(super) fn of_entry(sighting: &Sighting, repaired: bool) -> Option<Drift> {
         found: match (cached, record) {
             (None, _) => "nothing in the cache, though it is pinned".to_owned(),
             (Some(_), Some(record)) => format!("in the cache {}", told(record)),
-            (Some(cached), None) => format!("in the cache no entry, but {cached:?}"),
+            (Some(cached), None) => format!("in the cache no entry, but {}", cached.shown()),
         },
         version: stock.map_or(0, |stock| stock.version),
         amount: match (record, stock) {

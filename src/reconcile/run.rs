@@ -48,7 +48,7 @@ impl Reconcile {
         let unfinished = connection.unfinished().await?;
         let run = match unfinished.filter(|run| run.dry_run == request.dry_run) {
             Some(run) => {
-                watch(Progress::Resumed { run: run.id, skus: run.skus });
+                watch(Progress::Resumed { run: run.id, phase: run.phase, skus: run.skus });
                 run
             }
             None => {

@@ -67,6 +67,11 @@ async fn drift_in_mysql_is_found_and_mended(flavor: Flavor) {
         let expected: Vec<String> =
             PLANTED.iter().flat_map(|(_, found)| *found).map(|text| fill(text)).collect();
         assert_eq!(found(&report), expected);
+        let first = &report["drifts"][0];
+        assert_eq!(
+            (&first["expected"], &first["found"]),
+            (&json!("its versions add up to 97"), &json!("its movements add up to 95"),)
+        );
         let number = report["run"].to_string();
         let (code, text) = reconcile(database, &["--apply", &number]).await;
         assert_eq!((code, &*text), (1, "Nothing was changed.\n"), "nobody was asked");

@@ -121,6 +121,27 @@ async fn the_books_do_not_wait_for_the_cache(flavor: Flavor) {
     );
 }
 
+/// What somebody has put under a key of ours, told as what it is.
+async fn what_is_no_entry_is_named(flavor: Flavor) {
+    let redis = Redis::start(&[]).await;
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let hotrow = shop.serve(&[]).await;
+    let client = shop.client(&hotrow);
+    client.put_stock("list", 100).await;
+    client.put_stock("mark", 100).await;
+    client.put_stock("text", 100).await;
+    let mut push = redis::cmd("LPUSH");
+    push.arg(format!("{PREFIX}list")).arg("of another type");
+    push.query_async::<()>(&mut redis.connect().await).await.unwrap();
+    redis.set("mark", "?").await;
+    redis.set("text", "hello").await;
+    let report = report(&shop.database, &["--redis-url", &redis.url]).await;
+    let told: Vec<&str> = (0..3).map(|n| report["drifts"][n]["found"].as_str().unwrap()).collect();
+    let doubt = "in the cache no entry, but \"?\" or a key of another type than a string";
+    assert_eq!(told, [doubt, doubt, "in the cache no entry, but \"hello\""]);
+    assert_eq!(found(&report), ["list cache_wrong 0", "mark cache_wrong 0", "text cache_wrong 0"]);
+}
+
 /// Lies over the entries of SKUs that nobody reads, all the time, without an end to their life, while these
 /// SKUs are sold: soon after the end every entry is right, and what was found is recorded. On MySQL for a minute,
 /// on MariaDB until lies of all kinds are found.
@@ -277,6 +298,7 @@ async fn an_outage_is_waited_for(flavor: Flavor) {
 both_flavors!(
     each_lie_is_found_and_repaired,
     the_books_do_not_wait_for_the_cache,
+    what_is_no_entry_is_named,
     lies_are_found_while_orders_run,
     what_is_about_to_be_filled_is_no_difference,
     what_fails_alone_is_given_up,

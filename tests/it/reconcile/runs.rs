@@ -65,7 +65,7 @@ async fn an_interrupted_run_goes_on_where_it_was(flavor: Flavor) {
 
     let resumed = Mutex::new(Vec::new());
     let watch = |progress| {
-        if let Progress::Resumed { run, skus } = progress {
+        if let Progress::Resumed { run, skus, .. } = progress {
             resumed.lock().push((run, skus));
         }
     };
