@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use hotrow::cache::{Cache, CacheConfig};
 use hotrow::domain::Sku;
 use hotrow::embedded::Flavor;
-use hotrow::reconcile::Reconcile;
+use hotrow::reconcile::{Progress, Reconcile, Request};
 use hotrow::telemetry::metrics::Metrics;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::runs::library;
@@ -119,6 +120,37 @@ async fn the_books_do_not_wait_for_the_cache(flavor: Flavor) {
             "5 done 1 not compared"
         ]
     );
+}
+
+/// SKUs of two pages.
+const TWO_PAGES: &str = "INSERT INTO stock (sku, available, version) \
+    WITH RECURSIVE d (n) AS (SELECT 10 UNION ALL SELECT n + 1 FROM d WHERE n < 44) \
+    SELECT CONCAT('s-', a.n, b.n), 1, 1 FROM d AS a, d AS b";
+
+/// A cache that goes away during the run is compared up to there, and that is told.
+async fn a_cache_that_goes_away_is_told(flavor: Flavor) {
+    let redis = Redis::start(&[]).await;
+    let config = CacheConfig {
+        address: redis.url.parse().unwrap(),
+        prefix: PREFIX.to_owned(),
+        stale: Duration::from_secs(60),
+    };
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    run(&shop.database, TWO_PAGES).await;
+    let cache = Cache::open(&config, Metrics::new()).unwrap();
+    let library = Reconcile { cache: Some((cache, Vec::new())), ..library(&shop.database).await };
+    let there = Mutex::new(Some(redis));
+    let watch = |progress| {
+        if let (Progress::Cache { .. }, Some(mut redis)) = (progress, there.lock().take()) {
+            redis.kill();
+        }
+    };
+    let request = Request { dry_run: false, pass_skus: 1_000 };
+    let report = library.full(request, &watch).await.unwrap();
+    let last = "SELECT sku FROM stock ORDER BY sku LIMIT 1 OFFSET 1023";
+    let last = shop.database.lines(last).await.remove(0);
+    let told = format!("only up to SKU {last}, then the cache is down");
+    assert_eq!((report.run.cache.reason(), report.run.skus), (Some(&*told), 1_225));
 }
 
 /// What somebody has put under a key of ours, told as what it is.
@@ -298,6 +330,7 @@ async fn an_outage_is_waited_for(flavor: Flavor) {
 both_flavors!(
     each_lie_is_found_and_repaired,
     the_books_do_not_wait_for_the_cache,
+    a_cache_that_goes_away_is_told,
     what_is_no_entry_is_named,
     lies_are_found_while_orders_run,
     what_is_about_to_be_filled_is_no_difference,
