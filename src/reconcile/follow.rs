@@ -2,9 +2,10 @@
 //! pinned. Of others a lie has no long life: what stays longer than an entry may is removed by the cache's own
 //! patrol.
 //!
-//! One process does it at a time. How far it is stands in MySQL, and moves on only behind what was checked: an
-//! outage of the cache or of MySQL, or the end of the process, skips nothing. A check that fails alone is tried
-//! again with growing pauses and then given up, which is noted.
+//! One process does it at a time. How far it is stands in MySQL, and moves on only behind what was looked at: an
+//! outage of the cache or of MySQL skips nothing. An entry that seemed to be behind when the process ended is left
+//! to its own end, which is near. A check that fails alone is tried again with growing pauses and then given up,
+//! which is noted.
 
 mod retries;
 
@@ -29,6 +30,9 @@ const ROUND: Duration = Duration::from_millis(FOLLOW_ROUND_MS);
 const OUTAGE: Duration = Duration::from_millis(FOLLOW_OUTAGE_MS);
 /// How often it is noted how far it is.
 const NOTE_PAUSE: Duration = Duration::from_secs(1);
+/// So long nothing has to have failed until it is said that all is well again: a cache that takes no changes fails
+/// only when there is one to make.
+const WELL: Duration = Duration::from_secs(10);
 /// Where nothing changes it is noted once in so many times, before the server takes the connection for dead.
 const NOTES_IDLE: u32 = 20;
 
@@ -85,6 +89,7 @@ impl Reconcile {
             drifts: Vec::new(),
             run: None,
         };
+        let mut well_since = Instant::now();
         loop {
             let began = Instant::now();
             let round = following.round().await;
@@ -92,16 +97,18 @@ impl Reconcile {
             following.record().await?;
             following.note().await?;
             match round {
-                Ok(()) if std::mem::take(in_trouble) => {
+                Ok(()) if well_since.elapsed() < WELL || !*in_trouble => {}
+                Ok(()) => {
+                    *in_trouble = false;
                     info!("entries of the cache are checked again");
                 }
-                Ok(()) => {}
-                Err(CheckError::Cache(error)) if *in_trouble => {
-                    debug!(%error, "the cache still cannot be checked");
-                }
                 Err(CheckError::Cache(error)) => {
-                    *in_trouble = true;
-                    warn!(%error, "entries of the cache are not checked until it can be used");
+                    well_since = Instant::now();
+                    if std::mem::replace(in_trouble, true) {
+                        debug!(%error, "the cache still cannot be checked");
+                    } else {
+                        warn!(%error, "entries of the cache are not checked until it can be used");
+                    }
                 }
                 Err(error @ CheckError::Store(_)) => return Err(error.into()),
             }
@@ -220,11 +227,12 @@ impl Following<'_> {
 
     async fn settle_suspects(&mut self) -> Result<(), CheckError> {
         let now = Instant::now();
-        let due = self.suspects.extract_if(.., |_, (again_at, _)| *again_at <= now);
-        let due: Vec<Sighting> = due.map(|(_, (_, suspect))| suspect).collect();
+        let due = self.suspects.values().filter(|(again_at, _)| *again_at <= now);
+        let due: Vec<Sighting> = due.map(|(_, suspect)| suspect.clone()).collect();
         if !due.is_empty() {
             let behind = self.entries.look_again(due).await?;
             self.drifts.extend(self.entries.put_right(&behind, true).await?);
+            self.suspects.retain(|_, (again_at, _)| *again_at > now);
         }
         Ok(())
     }
