@@ -118,7 +118,7 @@ impl Desk {
 
 /// What a settlement was made from was read over a session that has ended.
 #[test]
-fn settlements_that_wait_when_a_session_ends_are_decided() {
+fn settlements_are_decided_once_a_session_has_ended() {
     for ends in [false, true] {
         let mut desk = Desk::new();
         desk.confirm("h-1");
@@ -128,6 +128,30 @@ fn settlements_that_wait_when_a_session_ends_are_decided() {
         }
         let how = if ends { "Deciding" } else { "Merged" };
         assert_eq!(desk.actions(), [format!("execute 1 {how} 2")]);
+    }
+}
+
+/// Also of a flush that is undone because the one before it is gone, and so has not failed itself.
+#[test]
+fn settlements_that_come_back_are_decided_once_a_session_has_ended() {
+    for ends in [false, true] {
+        let mut desk = Desk::new();
+        for n in 0..8 {
+            desk.confirm(&format!("h-{n}"));
+        }
+        assert_eq!(desk.actions(), ["execute 1 Merged 4", "prepare 2 Merged 4"]);
+        desk.prepared(2);
+        if ends {
+            desk.combiner.session_ended();
+        }
+        assert_eq!(desk.failed(1, Failure::Conflict), ["roll back 2"]);
+        desk.combiner.rolled_back(0, FlushId(2));
+        let mut started = desk.actions();
+        started.extend(desk.executed(3));
+        started.extend(desk.committed(3));
+        let how = if ends { "Deciding" } else { "Merged" };
+        let expected = ["execute 3 Deciding 4", "commit 3", &format!("execute 4 {how} 4")];
+        assert_eq!(started, expected);
     }
 }
 

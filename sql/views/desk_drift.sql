@@ -19,6 +19,8 @@ SELECT
         WHEN EXISTS (
             SELECT 1 FROM reconcile_run AS later
             WHERE later.id > drift.run AND later.kind <> 'follow' AND later.state = 'done'
+                -- Of more than these not all are recorded.
+                AND later.differences <= 10000
         ) THEN NULL
         WHEN EXISTS (
             SELECT 1 FROM reconcile_drift AS other FORCE INDEX (of_sku)

@@ -119,7 +119,9 @@ async fn apply(
         let text = if options.json {
             report::mended_json(&[])
         } else {
-            format!("Run {run} has found nothing that is left to be mended in MySQL.\n")
+            format!(
+                "Run {run} has found nothing that is left to be mended in MySQL by its SQL; a new run tells what is so now.\n"
+            )
         };
         return Ok(Told { text, outcome: Outcome::Sound });
     }

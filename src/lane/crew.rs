@@ -141,7 +141,7 @@ impl Crew {
         match report.done {
             // The transaction goes on.
             Done::Prepared(_, Ok(())) | Done::Executed(_, Execution::Ready { .. }) => return,
-            // It was free, or is about to report on what it was sent meanwhile.
+            // Free it stays free; the next step of a flush that it carries fails, and is reported.
             Done::SessionEnded => return,
             Done::Prepared(flush, Err(_))
             | Done::Executed(flush, _)

@@ -326,10 +326,27 @@ async fn the_engine_needs_no_more(flavor: Flavor) {
     assert!(doctor.status.success(), "{}", said(&doctor));
     assert!(!said(&doctor).contains("views"), "{}", said(&doctor));
 
-    // An account that cannot write orders is told so.
-    let reader = engine.premises.command("doctor", "reader").await;
-    let text = said(&reader);
-    assert!(!reader.status.success() && text.contains("cannot write orders now"), "{text}");
+    // An account that cannot write orders is told so, whichever right it lacks.
+    let (database, account) = (engine.premises.database.name(), engine.premises.account("engine"));
+    for right in [
+        "INSERT ON {}.movement",
+        "INSERT ON {}.stock_version",
+        "SELECT ON {}.change_gate",
+        "DELETE ON {}.purchase",
+        "DELETE ON {}.hold_deadline",
+        "UPDATE ON {}.stock",
+    ] {
+        let right = right.replace("{}", &format!("`{database}`"));
+        run(admin, format!("REVOKE {right} FROM '{account}'@'%'")).await.unwrap();
+        let doctor = engine.premises.command("doctor", "engine").await;
+        let text = said(&doctor);
+        assert!(
+            !doctor.status.success() && text.contains("cannot write orders now"),
+            "{right}: {text}"
+        );
+        assert!(text.contains("sql/grants.sql"), "{right}: {text}");
+        run(admin, format!("GRANT {right} TO '{account}'@'%'")).await.unwrap();
+    }
 
     let premises = &engine.premises;
     premises.denied("engine", &SCHEMA).await;

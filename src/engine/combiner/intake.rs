@@ -48,11 +48,18 @@ impl<T> Combiner<T> {
     }
 
     /// A session with the database has ended, and the server behind the next one may lack the newest commits: what a
-    /// settlement was made from may not be there, so those that wait are decided by what is.
+    /// settlement was made from may not be there. So those that wait are decided by what is, and so are those that
+    /// come back from a flush.
     pub fn session_ended(&mut self) {
-        for waiting in self.queue.iter_mut() {
-            if matches!(waiting.operation, Operation::Settle(_)) {
-                waiting.member.attempts = waiting.member.attempts.max(1);
+        let waiting =
+            self.queue.iter_mut().map(|waiting| (&waiting.operation, &mut waiting.member));
+        let flying = self
+            .flights
+            .values_mut()
+            .flat_map(|flight| flight.plan.operations.iter().zip(&mut flight.members));
+        for (operation, member) in waiting.chain(flying) {
+            if matches!(operation, Operation::Settle(_)) {
+                member.attempts = member.attempts.max(1);
             }
         }
     }

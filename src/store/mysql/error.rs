@@ -71,12 +71,18 @@ pub(super) fn describe(error: &sqlx::Error) -> String {
 
 /// The same, with what to do about it.
 pub(super) fn describe_with_advice(error: &sqlx::Error) -> String {
-    let advice = match number_of(error) {
-        _ if is_denied(error) => "; the rights of each account are in sql/grants.sql",
+    let advice = match (number_of(error), error) {
+        // ER_ACCESS_DENIED_ERROR, ER_BAD_DB_ERROR
+        (Some(1045 | 1049), _) => "; check database_url",
+        _ if is_denied(error) => "; which account runs what, and its rights, are in sql/grants.sql",
         // ER_NO_SUCH_TABLE
-        Some(1146) => "; `hotrow migrate` makes the tables",
-        Some(_) => "",
-        None => "; check that the server runs and that database_url is right",
+        (Some(1146), _) => "; `hotrow migrate` makes the tables",
+        // ER_LOCK_WAIT_TIMEOUT
+        (Some(1205), _) => "; somebody has locked a table: end that transaction",
+        (None, sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut) => {
+            "; check that the server runs and that database_url is right"
+        }
+        _ => "",
     };
     format!("{}{advice}", describe(error))
 }

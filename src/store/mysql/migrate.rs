@@ -66,7 +66,8 @@ pub async fn migrate(address: &Address) -> Result<(), MigrateError> {
         },
     };
     let mut connection = connect_patiently(address).await.map_err(|error| failed(&error))?;
-    let untouched = is_exactly_current(&mut connection).await.map_err(|error| failed(&error))?;
+    let untouched =
+        soon(is_exactly_current(&mut connection)).await.map_err(|error| failed(&error))?;
     if !untouched {
         lock(&mut connection).await.map_err(|error| failed(&error))?;
         MIGRATIONS.run_direct(None, &mut connection, false).await.map_err(|error| {
@@ -90,14 +91,14 @@ async fn connect_patiently(address: &Address) -> Result<MySqlConnection, sqlx::E
     soon(connecting).await
 }
 
-/// What takes longer than a server needs that is there.
+/// With a limit that a server does not need which is there.
 async fn soon<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     let late = |_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()));
     tokio::time::timeout(DESK_PATIENCE, work).await.unwrap_or_else(late)
 }
 
 async fn make_views(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
-    if views::outdated(connection).await?.is_empty() {
+    if soon(views::outdated(connection)).await?.is_empty() {
         return Ok(());
     }
     lock(connection).await?;

@@ -4,7 +4,7 @@ use sqlx::{MySqlConnection, Row};
 
 use super::address::Address;
 use super::connect::{close, connect, run, text};
-use super::error::{describe, is_answer};
+use super::error::{describe_with_advice, is_answer};
 use super::flavor::Flavor;
 use super::migrate::is_current;
 use super::right::in_time;
@@ -148,9 +148,13 @@ async fn read(connection: &mut MySqlConnection) -> Result<Server, sqlx::Error> {
 }
 
 async fn refusal(connection: &mut MySqlConnection) -> Result<Option<String>, sqlx::Error> {
-    match run(connection, sql::PROBE.text().to_owned()).await {
-        Ok(_) => Ok(None),
-        Err(error) if is_answer(&error) => Ok(Some(describe(&error))),
+    match run(connection, sql::CHECK_RIGHTS.text().to_owned()).await {
+        Ok((_, rows)) => {
+            let gates: i64 = rows.last().ok_or(sqlx::Error::RowNotFound)?.try_get_unchecked(0)?;
+            let missing = "change_gate lacks its row: INSERT INTO change_gate (id) VALUES (1)";
+            Ok((gates == 0).then(|| missing.to_owned()))
+        }
+        Err(error) if is_answer(&error) => Ok(Some(describe_with_advice(&error))),
         Err(error) => Err(error),
     }
 }
@@ -208,13 +212,7 @@ impl Server {
                     .to_owned(),
             );
         } else if let Some(refusal) = &self.refusal {
-            find(
-                true,
-                format!(
-                    "this account cannot write orders now: {refusal}; use the account of `hotrow serve`, and \
-                     run sql/grants.sql, which has its rights"
-                ),
-            );
+            find(true, format!("this account cannot write orders now: {refusal}"));
         }
         if !self.migrations_current {
             find(true, "the schema is missing or not current; run `hotrow migrate`".to_owned());

@@ -71,6 +71,7 @@ statement!(SESSION, "session.sql");
 statement!(SELECT_SESSION, "select_session.sql");
 statement!(SESSION_MIGRATE, "session_migrate.sql");
 statement!(PROBE, "probe.sql");
+statement!(CHECK_RIGHTS, "check_rights.sql");
 statement!(CLOCK_STANDS, "clock_stands.sql");
 statement!(SELECT_VIEW_SOURCES, "select_view_sources.sql");
 statement!(NOTE_VIEW, "note_view.sql");

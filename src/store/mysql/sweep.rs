@@ -123,34 +123,34 @@ impl DeadlineConnection {
 
 /// Rows of `select_due_holds.sql`, an order's side by side.
 fn due_holds(rows: &[MySqlRow]) -> Result<Vec<DueHold>, sqlx::Error> {
-    let mut deadlines = Vec::new();
+    let mut holds: Vec<(Deadline, Vec<&MySqlRow>)> = Vec::with_capacity(rows.len());
     for row in rows {
         let due_at = Timestamp::from_micros(row.try_get(0)?);
         let deadline = Deadline { due_at, order_id: order_id(row, 1)? };
-        if deadlines.last() != Some(&deadline) {
-            deadlines.push(deadline);
+        match holds.last_mut() {
+            Some((last, rows)) if *last == deadline => rows.push(row),
+            _ => holds.push((deadline, vec![row])),
         }
     }
-    let mut with_movements = Vec::with_capacity(rows.len());
-    for row in rows {
-        if row.try_get_unchecked::<Option<&[u8]>, _>(2)?.is_some() {
-            with_movements.push(row);
-        }
-    }
-    let known = read_known(with_movements, 1)?;
-    let due = |deadline: Deadline| {
-        let id = &deadline.order_id;
-        let order = match known.get(id).map(|known| taken_order(id.clone(), known)) {
-            Some(Ok(Some(order))) => DueOrder::Known(order),
-            Some(Ok(None)) | None => DueOrder::Gone,
-            Some(Err(error)) => {
-                debug!(order_id = %id, error = describe(&error), "a hold cannot be read");
-                DueOrder::Unreadable
-            }
-        };
+    let due = |(deadline, rows): (Deadline, Vec<&MySqlRow>)| {
+        let order = due_order(&deadline.order_id, &rows).unwrap_or_else(|error| {
+            debug!(order_id = %deadline.order_id, error = describe(&error), "a hold cannot be read");
+            DueOrder::Unreadable
+        });
         DueHold { deadline, order }
     };
-    Ok(deadlines.into_iter().map(due).collect())
+    Ok(holds.into_iter().map(due).collect())
+}
+
+fn due_order(id: &OrderId, rows: &[&MySqlRow]) -> Result<DueOrder, sqlx::Error> {
+    if let [only] = rows
+        && only.try_get_unchecked::<Option<&[u8]>, _>(2)?.is_none()
+    {
+        return Ok(DueOrder::Gone);
+    }
+    let known = read_known(rows.iter().copied(), 1)?;
+    let order = known.get(id).map(|known| taken_order(id.clone(), known)).transpose()?;
+    Ok(order.flatten().map_or(DueOrder::Gone, DueOrder::Known))
 }
 
 /// Removes all deadlines from the first to the last, if they are just so many.
