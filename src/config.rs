@@ -57,7 +57,8 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     redis_url: Option<String>,
 
-    /// What every key in Redis begins with; databases that share a Redis need one each, none the beginning of another. [default: hotrow:stock:]
+    /// What every key in Redis begins with; databases that share a Redis need one each, none the beginning of
+    /// another. [default: hotrow:stock:]
     #[arg(long, env = "HOTROW_REDIS_PREFIX", value_name = "TEXT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     redis_prefix: Option<String>,

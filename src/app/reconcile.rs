@@ -120,7 +120,8 @@ async fn apply(
             report::mended_json(&[])
         } else {
             format!(
-                "Run {run} has found nothing that is left to be mended in MySQL by its SQL; a new run tells what is so now.\n"
+                "Run {run} has found nothing that is left to be mended in MySQL by its SQL; a new run tells what is \
+                 so now.\n"
             )
         };
         return Ok(Told { text, outcome: Outcome::Sound });

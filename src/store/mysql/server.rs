@@ -15,7 +15,7 @@ use crate::store::{DurabilityClass, Readiness, StoreError};
 
 /// Room that one flush needs in a message, in bytes: the most is 5 MB, for adjustments with the longest
 /// reasons. `max_allowed_packet` has to be as large.
-const PACKET_BYTES_MIN: u64 = 8 * 1024 * 1024;
+pub(super) const PACKET_BYTES_MIN: u64 = 8 * 1024 * 1024;
 
 /// One thing that a DBA should know or change.
 #[derive(Clone, Debug, PartialEq, Eq)]

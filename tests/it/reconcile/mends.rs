@@ -9,6 +9,7 @@ use super::{found, reconcile, report, run};
 use crate::support::audit::audit;
 use crate::support::client::{Client, lines};
 use crate::support::database::{self, Database};
+use crate::support::process::Hotrow;
 use crate::support::shop::{Load, Shop};
 
 /// What a run has recorded to mend a difference.
@@ -67,12 +68,16 @@ async fn offered(database: &Database) -> Vec<String> {
 }
 
 /// `a` to `f` with 100 units each, of which one is sold and two are held.
-async fn stocked(client: &Client) {
+async fn selling(flavor: Flavor) -> (Shop, Hotrow, Client) {
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let hotrow = shop.serve(&[]).await;
+    let client = shop.client(&hotrow);
     for sku in ["a", "b", "c", "d", "e", "f"] {
         client.put_stock(sku, 100).await;
         client.order(&format!("o-{sku}"), &lines(&[(sku, 1)])).await;
-        hold(client, &format!("h-{sku}"), sku, 2).await;
+        hold(&client, &format!("h-{sku}"), sku, 2).await;
     }
+    (shop, hotrow, client)
 }
 
 /// In the ledger, in `held`, in `available`; each difference has the number of its SKU.
@@ -82,11 +87,8 @@ const HARM: &str = "UPDATE movement SET delta = delta - 3 WHERE order_id IN ('o-
 
 /// The same difference told by two nights is mended once, whichever night's SQL is run first.
 async fn a_difference_of_two_runs_is_mended_once(flavor: Flavor) {
-    let shop = Shop::open(database::fresh(flavor).await).await;
-    let hotrow = shop.serve(&[]).await;
-    let client = shop.client(&hotrow);
+    let (shop, _hotrow, client) = selling(flavor).await;
     let database = &shop.database;
-    stocked(&client).await;
     run(database, HARM).await;
     let first = found(&report(database, &[]).await);
     assert_eq!(found(&report(database, &[]).await), first);
@@ -118,11 +120,8 @@ async fn a_difference_of_two_runs_is_mended_once(flavor: Flavor) {
 
 /// Nor is it mended twice when the archive has forgotten that it was mended.
 async fn what_was_forgotten_meanwhile_is_not_guessed(flavor: Flavor) {
-    let shop = Shop::open(database::fresh(flavor).await).await;
-    let hotrow = shop.serve(&[]).await;
-    let client = shop.client(&hotrow);
+    let (shop, _hotrow, client) = selling(flavor).await;
     let database = &shop.database;
-    stocked(&client).await;
     run(database, "UPDATE movement SET delta = delta - 3 WHERE order_id = 'o-a'").await;
     for _ in 0..2 {
         assert_eq!(found(&report(database, &[]).await), ["a ledger_drift -3"]);
@@ -140,11 +139,8 @@ async fn what_was_forgotten_meanwhile_is_not_guessed(flavor: Flavor) {
 
 /// `held` that somebody has put right by hand stays so, though orders and holds went on in between.
 async fn held_that_was_put_right_by_hand_stays(flavor: Flavor) {
-    let shop = Shop::open(database::fresh(flavor).await).await;
-    let hotrow = shop.serve(&[]).await;
-    let client = shop.client(&hotrow);
+    let (shop, _hotrow, client) = selling(flavor).await;
     let database = &shop.database;
-    stocked(&client).await;
     run(database, "UPDATE stock SET held = held - 2 WHERE sku IN ('a', 'b')").await;
     assert_eq!(found(&report(database, &[]).await), ["a held_drift -2", "b held_drift -2"]);
     run(database, "UPDATE stock SET held = held + 2 WHERE sku = 'a'").await;
@@ -180,11 +176,8 @@ async fn held_that_was_put_right_by_hand_stays(flavor: Flavor) {
 
 /// All that desk_drift offers, pasted at once into a session whose clock is not UTC.
 async fn all_at_once_in_any_time_zone(flavor: Flavor) {
-    let shop = Shop::open(database::fresh(flavor).await).await;
-    let hotrow = shop.serve(&[]).await;
-    let client = shop.client(&hotrow);
+    let (shop, _hotrow, _client) = selling(flavor).await;
     let database = &shop.database;
-    stocked(&client).await;
     run(database, HARM).await;
     let report = report(database, &[]).await;
     let drifts = report["drifts"].as_array().unwrap();
@@ -217,11 +210,8 @@ async fn all_at_once_in_any_time_zone(flavor: Flavor) {
 
 /// What a mend takes, and one missing each time: it does nothing, and says so.
 async fn what_cannot_be_done_whole_is_not_done(flavor: Flavor) {
-    let shop = Shop::open(database::fresh(flavor).await).await;
-    let hotrow = shop.serve(&[]).await;
-    let client = shop.client(&hotrow);
+    let (shop, _hotrow, _client) = selling(flavor).await;
     let database = &shop.database;
-    stocked(&client).await;
     run(database, HARM).await;
     report(database, &[]).await;
     let before = everything(database).await;

@@ -289,3 +289,47 @@ fn recorded_drift(row: &MySqlRow) -> Result<RecordedDrift, sqlx::Error> {
         sql: sql.map(|sql| String::from_utf8_lossy(sql).into_owned()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{AVAILABLE_MAX, ID_LEN_MAX};
+    use crate::store::Mend;
+    use crate::store::mysql::server::PACKET_BYTES_MIN;
+
+    #[test]
+    fn the_longest_differences_fit_into_a_message() {
+        let sku = Sku::new(&"x".repeat(ID_LEN_MAX)).unwrap();
+        let (least, most) = (-AVAILABLE_MAX, u64::MAX);
+        let mend = Mend {
+            available: least,
+            version: most,
+            held_apart: least,
+            delta: least,
+            held: least,
+            recorded: least,
+        };
+        let text = "\u{1f680}".repeat(TEXT_CHARS_MAX);
+        let drift = Drift {
+            sku: sku.clone(),
+            class: DriftClass::ChangedOutside,
+            expected: text.clone(),
+            found: text,
+            version: most,
+            amount: least,
+            mend: None,
+            mended: false,
+        };
+        let sql = Some(write_mend(most, most, &sku, &mend));
+        let recorded = RecordedDrift { number: most, drift, sql };
+        let mut script = String::new();
+        write_drifts(&mut script, most, &vec![recorded; DRIFTS_IN_A_MESSAGE]);
+        assert!((script.len() as u64) < PACKET_BYTES_MIN, "{} bytes", script.len());
+    }
+
+    #[test]
+    fn the_view_of_differences_knows_how_many_are_recorded() {
+        let view = include_str!("../../../../sql/views/desk_drift.sql");
+        assert!(view.contains(&format!("later.differences <= {RECONCILE_DRIFTS_MAX}\n")));
+    }
+}
