@@ -66,6 +66,9 @@ pub const DESK_PATIENCE: std::time::Duration = std::time::Duration::from_secs(5)
 pub const LOOKUP_ORDERS_MAX: usize = 1_024;
 /// Lines of the holds that a process remembers, so that it need not look them up to settle them.
 pub const RECENT_HOLD_LINES_MAX: usize = 131_072;
+/// For so long after a session with the server has ended a settlement may arrive that was made from what was read
+/// before, in milliseconds: a read waits for a connection and for its answer.
+pub const SETTLE_DOUBT_MS: u64 = 2 * DESK_PATIENCE.as_millis() as u64;
 /// SKUs whose stock is read by one statement.
 pub const LOOKUP_SKUS_MAX: usize = 2_048;
 /// Readers of an order, or of stock, that may wait; more wait to wait.

@@ -124,10 +124,24 @@ fn settlements_are_decided_once_a_session_has_ended() {
         desk.confirm("h-1");
         desk.confirm("h-2");
         if ends {
-            desk.combiner.session_ended();
+            desk.combiner.session_ended(desk.now_ms);
         }
         let how = if ends { "Deciding" } else { "Merged" };
         assert_eq!(desk.actions(), [format!("execute 1 {how} 2")]);
+    }
+}
+
+/// They were read before, and were on their way.
+#[test]
+fn settlements_that_arrive_soon_after_a_session_has_ended_are_decided() {
+    let decided: &[_] = &["execute 1 Deciding 1", "execute 2 AtOnce 1"];
+    for (later_ms, started) in [(0, decided), (9_999, decided), (10_000, &["execute 1 Merged 2"])] {
+        let mut desk = Desk::new();
+        desk.combiner.session_ended(desk.now_ms);
+        desk.now_ms += later_ms;
+        desk.confirm("h-1");
+        desk.arrive("b", 1);
+        assert_eq!(desk.actions(), started, "{later_ms}");
     }
 }
 
@@ -142,7 +156,7 @@ fn settlements_that_come_back_are_decided_once_a_session_has_ended() {
         assert_eq!(desk.actions(), ["execute 1 Merged 4", "prepare 2 Merged 4"]);
         desk.prepared(2);
         if ends {
-            desk.combiner.session_ended();
+            desk.combiner.session_ended(desk.now_ms);
         }
         assert_eq!(desk.failed(1, Failure::Conflict), ["roll back 2"]);
         desk.combiner.rolled_back(0, FlushId(2));

@@ -93,6 +93,8 @@ pub struct Combiner<T> {
     next_flush: FlushId,
     next_arrival: Arrival,
     next_sweep_ms: u64,
+    /// Until then settlements are decided by what is there, whatever they were made from.
+    doubts_until_ms: u64,
     draining: bool,
     outage: Option<Outage>,
     probing: bool,
@@ -124,6 +126,7 @@ impl<T> Combiner<T> {
             next_flush: first_flush,
             next_arrival: Arrival(0),
             next_sweep_ms: 0,
+            doubts_until_ms: 0,
             draining: false,
             outage: None,
             probing: false,

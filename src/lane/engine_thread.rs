@@ -178,7 +178,7 @@ impl Engine {
         self.tally.reported(&report.done);
         if self.crew.has_lost_a_session() {
             self.shared.recent_holds.forget_all();
-            self.combiner.session_ended();
+            self.combiner.session_ended(now_ms);
         }
         self.committed.reported(&report.done);
         match report.done {

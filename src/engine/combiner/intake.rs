@@ -8,6 +8,7 @@ use super::Combiner;
 use crate::domain::{LimitKind, NotExecuted, Operation, Verdict};
 use crate::engine::lane::LaneIx;
 use crate::engine::queue::{LaneSet, Member, Waiting};
+use crate::limits::SETTLE_DOUBT_MS;
 
 impl<T> Combiner<T> {
     /// An operation arrives.
@@ -28,7 +29,9 @@ impl<T> Combiner<T> {
         let deadline_ms = now_ms + self.policy.order_deadline_ms;
         // Now, while the id is at hand.
         let id_hash = FxBuildHasher.hash_one(operation.id());
-        let member = Member { ticket, id_hash, arrival, deadline_ms, attempts: 0, lanes };
+        let doubtful = now_ms < self.doubts_until_ms && matches!(operation, Operation::Settle(_));
+        let attempts = u32::from(doubtful);
+        let member = Member { ticket, id_hash, arrival, deadline_ms, attempts, lanes };
         self.enqueue(Waiting { operation, member });
     }
 
@@ -49,8 +52,9 @@ impl<T> Combiner<T> {
 
     /// A session with the database has ended, and the server behind the next one may lack the newest commits: what a
     /// settlement was made from may not be there. So those that wait are decided by what is, and so are those that
-    /// come back from a flush.
-    pub fn session_ended(&mut self) {
+    /// come back from a flush, and those that were made from what was read before and arrive only now.
+    pub fn session_ended(&mut self, now_ms: u64) {
+        self.doubts_until_ms = now_ms + SETTLE_DOUBT_MS;
         let waiting =
             self.queue.iter_mut().map(|waiting| (&waiting.operation, &mut waiting.member));
         let flying = self
