@@ -4,7 +4,7 @@
 //! A request's way: `listener` accepts and counts, `connection` speaks the protocol and ends those
 //! who are silent, `state` finds the route and checks the caller, `orders`, `batch`, `stock`, `changes`
 //! and `admin` do the work, `verdict` and `problem` say what came of it, `wire` spells it in JSON,
-//! `openapi` tells all of it to programs.
+//! `openapi` tells all of it to programs, `outbox` sends it.
 //! A client that hangs up drops its handler and nothing else: what was submitted runs on.
 
 mod access;
@@ -18,6 +18,7 @@ mod events;
 mod listener;
 mod openapi;
 mod orders;
+mod outbox;
 mod problem;
 mod query;
 mod route;

@@ -1,6 +1,6 @@
 //! One connection: protocol, time limits, end.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, interval_at};
 
 use super::answer::{Answer, AnswerBody};
+use super::outbox;
 use crate::limits::{HEAD_BYTES_MAX, HEADERS_MAX, STREAMS_MAX};
 
 /// How long a connection may go without a request.
@@ -111,15 +112,15 @@ pub(super) async fn serve<H, F, E>(
             Ok::<_, E>(answer)
         }
     });
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let (socket, mut outbox) = outbox::split(stream);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
     let mut look = interval_at(Instant::now() + patience.head, patience.idle);
     let mut started_before = 0;
     let mut leaving = false;
     loop {
         tokio::select! {
             biased;
-            // How a client ends its connection is the client's affair.
-            _ended = connection.as_mut() => return,
+            () = poll_fn(|context| outbox.poll_turn(context, connection.as_mut())) => return,
             _ = leave.wait_for(|leave| *leave), if !leaving => {
                 leaving = true;
                 connection.as_mut().graceful_shutdown();

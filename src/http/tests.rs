@@ -3,4 +3,5 @@
 mod bad_bodies;
 mod connections;
 mod openapi;
+mod outbox;
 mod problems;

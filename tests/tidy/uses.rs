@@ -25,6 +25,7 @@ const DEPENDENCIES: [(&str, &[&str]); 29] = [
             "src/app/reconcile/progress.rs",
             "src/cache/",
             "src/http/events.rs",
+            "src/http/outbox.rs",
             "src/lane.rs",
             "src/lane/",
             "src/store/mysql/",

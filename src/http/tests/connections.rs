@@ -129,6 +129,40 @@ async fn a_connection_is_kept_for_the_next_request() {
 }
 
 #[tokio::test]
+async fn an_answer_does_not_wait_for_the_next_request_of_its_connection() {
+    let gate = Arc::new(Semaphore::new(0));
+    let handler_gate = Arc::clone(&gate);
+    let server = Server::start(8, PATIENT, move |request: Request<Incoming>| {
+        let gate = Arc::clone(&handler_gate);
+        async move {
+            if request.uri().path() == "/waits" {
+                gate.acquire().await.unwrap().forget();
+            }
+            greet(request).await
+        }
+    })
+    .await;
+    let addr = server.addr;
+    let waits = [GET, b"GET /waits HTTP/1.1\r\nhost: a\r\n\r\n"].concat();
+    let part = [GET, b"GET / HTTP/1.1\r\nho"].concat();
+    let streams = blocking(move || {
+        [waits, part].map(|sent| {
+            let mut stream = TcpStream::connect(addr).unwrap();
+            assert!(exchange(&mut stream, &sent).ends_with("hello"));
+            stream
+        })
+    })
+    .await;
+    gate.add_permits(1);
+    let answers = blocking(move || {
+        let [mut waits, mut part] = streams;
+        [read_answer(&mut waits), exchange(&mut part, b"st: a\r\n\r\n")]
+    })
+    .await;
+    assert!(answers.iter().all(|answer| answer.ends_with("hello")), "{answers:?}");
+}
+
+#[tokio::test]
 async fn http2_with_prior_knowledge_is_spoken_on_the_same_port() {
     let server = Server::start(8, PATIENT, greet).await;
     let stream = tokio::net::TcpStream::connect(server.addr).await.unwrap();
