@@ -116,7 +116,7 @@ impl ExperimentName {
             Self::TwoInstances => rounds * run * 2.0,
             Self::Holds => Self::few_long_rounds(settings) as f64 * 25.0,
             Self::Limit => Self::fewer_rounds(settings) as f64 * run * 2.0,
-            Self::Reads => Self::few_long_rounds(settings) as f64 * run * 5.0,
+            Self::Reads => (Self::few_long_rounds(settings) as f64 * 3.0 + rounds * 2.0) * run,
             Self::SellOut | Self::Duplicates | Self::Beside | Self::Burst => {
                 Self::fewer_rounds(settings) as f64 * (run + 1.0)
             }
@@ -133,18 +133,19 @@ impl ExperimentName {
 
     fn rounds_of(self, subject: Subject, settings: &RunSettings) -> usize {
         if self.for_looking().contains(&subject) {
-            Self::fewer_rounds(settings)
+            Self::few_long_rounds(settings)
         } else {
             settings.rounds()
         }
     }
 
-    /// Rounds of experiments and subjects that no bar about a ratio depends on.
+    /// Rounds of experiments that no bar about a ratio depends on.
     pub(crate) fn fewer_rounds(settings: &RunSettings) -> usize {
         settings.rounds().min(3)
     }
 
-    /// Rounds of experiments that take long, so that the standard suite keeps within its time.
+    /// Rounds of experiments that take long and of subjects for looking, so that the standard suite keeps within
+    /// its time.
     pub(crate) fn few_long_rounds(settings: &RunSettings) -> usize {
         settings.by_suite(1, 2).min(settings.rounds())
     }

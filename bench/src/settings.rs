@@ -147,6 +147,11 @@ pub(crate) struct RunSettings {
     /// Orders in a request of http-batch.
     #[arg(long, default_value_t = 100)]
     pub batch_orders: usize,
+    /// Requests that each of the readers beside orders sends at once. They stand for clients on other machines:
+    /// the more there are at once, the less of these processors the readers themselves take.
+    #[arg(long, default_value_t = 100)]
+    #[serde(default)]
+    pub reads_at_once: u64,
     /// Threads of the client.
     #[arg(long, default_value_t = 1)]
     pub client_threads: usize,

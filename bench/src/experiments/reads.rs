@@ -25,9 +25,8 @@ use crate::workload::Workload;
 
 /// Reads a second beside the orders.
 pub(crate) const BESIDE_PER_S: u64 = 10_000;
-/// Connections of those readers, each of which sends this many requests at once.
+/// Connections of those readers.
 const BESIDE_CONNECTIONS: u64 = 10;
-const BESIDE_AT_ONCE: u64 = 10;
 
 /// Who answers the reads of a closed loop.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,13 +47,14 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let title = format!(
         "reads of one hot SKU over HTTP/1.1, {} connections: from Redis, from MySQL by statements that readers \
          share, from MySQL by a SELECT each without hotrow; and orders of that SKU, in batches, alone and beside \
-         {BESIDE_PER_S} reads/s from Redis",
-        settings.http_connections
+         {BESIDE_PER_S} reads/s from Redis over {BESIDE_CONNECTIONS} connections, {} requests at once",
+        settings.http_connections, settings.reads_at_once
     );
     let latency = "closed loop: from sending to the answer";
     let mut collector = Collector::new(workload.name, title, latency);
-    for round in 0..ExperimentName::few_long_rounds(&settings) {
-        for (series, from) in READS {
+    for round in 0..settings.rounds() {
+        let read_alone = round < ExperimentName::few_long_rounds(&settings);
+        for (series, from) in READS.into_iter().filter(|_| read_alone) {
             let what = format!("reads {series}, round {}", round + 1);
             bench.progress.doing(what.clone());
             let orders = Orders::new(&workload);
@@ -157,16 +157,17 @@ async fn order(stage: &Stage<'_>, beside: bool) -> Outcome<(Window, (f64, Times)
     let reading = Arc::new(Turn::new(stage.settings.warmup(), stage.settings.duration()));
     let reads = Arc::new(AtomicU64::new(0));
     let mut readers = JoinSet::new();
+    let at_once = stage.settings.reads_at_once;
     for number in 0..if beside { BESIDE_CONNECTIONS } else { 0 } {
         let mut reader = client::Reader::connect(instance.orders, &sku).await?;
         let (turn, reads) = (Arc::clone(&reading), Arc::clone(&reads));
         readers.spawn(async move {
-            let mut schedule = client::schedule(number, BESIDE_CONNECTIONS, BESIDE_AT_ONCE);
+            let mut schedule = client::schedule(number, BESIDE_CONNECTIONS, at_once);
             while turn.running() {
                 let due = schedule.tick().await.into_std();
-                reader.read(BESIDE_AT_ONCE as usize).await?;
-                turn.accepted(number as usize, due, BESIDE_AT_ONCE);
-                reads.fetch_add(BESIDE_AT_ONCE, Ordering::Relaxed);
+                reader.read(at_once as usize).await?;
+                turn.accepted(number as usize, due, at_once);
+                reads.fetch_add(at_once, Ordering::Relaxed);
             }
             Ok(())
         });
