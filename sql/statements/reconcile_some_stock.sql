@@ -1,13 +1,11 @@
--- The same of the SKUs that are asked for.
+-- The same of the SKUs that are asked for, and what the archived movements of each add up to.
 -- rows: (sku)
+WITH asked (sku) AS (VALUES {rows})
 SELECT
-    page.sku, page.available, page.held, page.version, recorded.available, later.version IS NOT NULL,
-    COALESCE(carried.available, 0), COALESCE(carried.held, 0), page.held - page.held_changes
-FROM (
-    WITH asked (sku) AS (VALUES {rows})
-    SELECT stock.sku, stock.available, stock.held, stock.held_changes, stock.version
-    FROM asked STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = asked.sku
-) AS page
+    page.sku, page.available, page.held, page.version, page.held - page.held_changes,
+    recorded.available, later.version IS NOT NULL,
+    COALESCE(carried.available, 0), COALESCE(carried.held, 0)
+FROM asked STRAIGHT_JOIN stock AS page FORCE INDEX (PRIMARY) ON page.sku = asked.sku
 LEFT JOIN stock_version AS recorded FORCE INDEX (PRIMARY)
     ON recorded.sku = page.sku AND recorded.version = page.version
 LEFT JOIN stock_version AS later FORCE INDEX (PRIMARY)

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::domain::Sku;
-use crate::limits::{RECONCILE_PAGE, RECONCILE_REST_FACTOR};
+use crate::limits::{RECONCILE_PAGE, RECONCILE_REST_FACTOR, RECONCILE_STOCK_PAGE};
 use crate::store::mysql::{ChangeFeed, ReconcileConnection};
 use crate::store::{Cursor, StockBooks, StoreError};
 
@@ -101,7 +101,7 @@ async fn read_stock(
     let mut after = Box::from(after);
     loop {
         let began = Instant::now();
-        let page = RECONCILE_PAGE.min(limit - stock.len());
+        let page = RECONCILE_STOCK_PAGE.min(limit - stock.len());
         let (page, next) = connection.stock_after(&after, page).await?;
         stock.extend(page);
         let Some(last) = next else { return Ok((stock, None)) };

@@ -94,6 +94,7 @@ statement!(BEGIN_SNAPSHOT, "begin_snapshot.sql");
 statement!(RECONCILE_ABANDON, "reconcile_abandon.sql");
 statement!(RECONCILE_ADVANCE, "reconcile_advance.sql");
 statement!(RECONCILE_BASE, "reconcile_base.sql");
+statement!(RECONCILE_CARRIED, "reconcile_carried.sql");
 statement!(RECONCILE_CLAIM, "reconcile_claim.sql");
 statement!(RECONCILE_FLUSHES, "reconcile_flushes.sql");
 statement!(RECONCILE_FORGET_FAILURE, "reconcile_forget_failure.sql");

@@ -67,9 +67,13 @@ impl ReconcileConnection {
             "after" => write_foreign_id(script, after),
             _ => write_int(script, limit),
         });
-        let page =
-            |rows: &[MySqlRow]| Ok((flat(rows.iter().map(stock_books))?, next(rows, limit)?));
-        self.0.run(script, |_, rows| page(&rows)).await
+        let none = BooksSum::default();
+        let page = |rows: &[MySqlRow]| {
+            Ok((flat(rows.iter().map(|row| stock_books(row, none)))?, next(rows, limit)?))
+        };
+        let (mut stock, next) = self.0.run(script, |_, rows| page(&rows)).await?;
+        self.add_carried(&mut stock).await?;
+        Ok((stock, next))
     }
 
     /// The stock of these SKUs, of those that exist.
@@ -84,7 +88,28 @@ impl ReconcileConnection {
         sql::RECONCILE_SOME_STOCK.write(&mut script, |_, script| {
             write_rows(script, self.0.flavor(), skus, |script, sku| write_id(script, sku.as_str()));
         });
-        self.0.run(script, |_, rows| flat(rows.iter().map(stock_books))).await
+        let stock = |row: &MySqlRow| stock_books(row, sums(row, 7)?);
+        self.0.run(script, |_, rows| flat(rows.iter().map(stock))).await
+    }
+
+    /// Adds what was archived of a page of stock.
+    async fn add_carried(&mut self, stock: &mut [StockBooks]) -> Result<(), StoreError> {
+        let (Some(first), Some(last)) = (stock.first(), stock.last()) else { return Ok(()) };
+        let mut script = String::new();
+        sql::RECONCILE_CARRIED.write(&mut script, |hole, script| match hole {
+            "first" => write_id(script, first.sku.as_str()),
+            _ => write_id(script, last.sku.as_str()),
+        });
+        let mut carried = |rows: &[MySqlRow]| {
+            for row in rows {
+                let sku = text(row, 0)?;
+                if let Ok(at) = stock.binary_search_by(|stock| stock.sku.as_str().cmp(sku)) {
+                    stock[at].carried = sums(row, 1)?;
+                }
+            }
+            Ok(())
+        };
+        self.0.run(script, |_, rows| carried(&rows)).await
     }
 
     /// Flushes that are seen behind a place of the change feed.
@@ -188,17 +213,22 @@ fn next(rows: &[MySqlRow], limit: usize) -> Result<Option<Box<str>>, sqlx::Error
     last.map(|row| Ok(text(row, 0)?.into())).transpose()
 }
 
-fn stock_books(row: &MySqlRow) -> Result<Option<StockBooks>, sqlx::Error> {
+/// From two columns.
+fn sums(row: &MySqlRow, first: usize) -> Result<BooksSum, sqlx::Error> {
+    Ok(BooksSum { available: row.try_get(first)?, held: row.try_get(first + 1)? })
+}
+
+fn stock_books(row: &MySqlRow, carried: BooksSum) -> Result<Option<StockBooks>, sqlx::Error> {
     let Ok(sku) = Sku::new(text(row, 0)?) else { return Ok(None) };
     Ok(Some(StockBooks {
         sku,
         available: row.try_get(1)?,
         held: row.try_get(2)?,
         version: row.try_get(3)?,
-        recorded: row.try_get(4)?,
-        surpassed: row.try_get_unchecked::<i64, _>(5)? == 1,
-        carried: BooksSum { available: row.try_get(6)?, held: row.try_get(7)? },
-        held_apart: row.try_get(8)?,
+        held_apart: row.try_get(4)?,
+        recorded: row.try_get(5)?,
+        surpassed: row.try_get_unchecked::<i64, _>(6)? == 1,
+        carried,
     }))
 }
 
