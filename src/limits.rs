@@ -227,7 +227,7 @@ pub const RECONCILE_STOCK_PAGE: usize = 256;
 /// Rows of the ledger, or entries of the cache, that reconciliation reads at a time: few, so that an order waits a few
 /// milliseconds for the processor at most. More than the rows of any order: 50 lines, and as an id of its own an
 /// opening and an adjustment.
-pub const RECONCILE_PAGE: usize = 512;
+pub const RECONCILE_PAGE: usize = 1_024;
 /// SKUs whose sums, and rows of `stock`, reconciliation keeps in memory. For each so many the ledger is read
 /// once.
 pub const RECONCILE_PASS_SKUS: usize = 1_000_000;

@@ -140,8 +140,9 @@ async fn apply(
     let outcomes = outcomes?;
     let text =
         if options.json { report::mended_json(&outcomes) } else { report::mended(&outcomes) };
-    let open = |outcome| matches!(outcome, MendOutcome::Changed | MendOutcome::Failed);
-    Ok(Told { text, outcome: Outcome::of(outcomes.iter().any(|(_, outcome)| open(*outcome))) })
+    let is_mended = |outcome| matches!(outcome, &MendOutcome::Mended | &MendOutcome::MendedBefore);
+    let open = outcomes.iter().any(|(_, outcome)| !is_mended(outcome));
+    Ok(Told { text, outcome: Outcome::of(open) })
 }
 
 async fn retry(reconcile: &Reconcile, options: ReconcileOptions) -> Result<Told, AppError> {

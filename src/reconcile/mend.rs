@@ -11,7 +11,7 @@ use super::findings::Findings;
 use super::{Reconcile, ReconcileError, Watch};
 
 /// What became of a difference that was to be mended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MendOutcome {
     /// It was mended now.
     Mended,
@@ -21,6 +21,10 @@ pub enum MendOutcome {
     Changed,
     /// Not all that mends it could be done, and so nothing was.
     Failed,
+    /// The database did not answer, and why: it may or may not be mended, which asking again finds out.
+    Unknown(String),
+    /// An answer before it was missing.
+    NotTried,
 }
 
 /// Differences of a run that can be mended in MySQL, and the right to do it.
@@ -63,10 +67,11 @@ impl Mending {
         Ok(self.connection.keep().await?)
     }
 
-    /// Compares the SKUs once more, and mends what is still as it was reported.
+    /// Compares the SKUs once more, and mends what is still as it was reported, up to the first answer that is
+    /// missing. Asking again does the rest.
     ///
     /// # Errors
-    /// [`ReconcileError::Store`] when the database does not answer; asking again does the rest.
+    /// [`ReconcileError::Store`] when the database does not answer before anything is mended.
     pub async fn apply(
         self,
         watch: Watch<'_>,
@@ -81,22 +86,41 @@ impl Mending {
         pass(&mut connection, &reconcile.feed, scope, &mut findings, watch).await?;
         let (fresh, _) = findings.take();
         let mut outcomes = Vec::with_capacity(drifts.len());
+        let mut right = Some(connection);
         for recorded in drifts {
-            let outcome = match &recorded.sql {
-                Some(sql) if is_still_so(&recorded.drift, &fresh) => {
-                    match connection.mend(sql.clone()).await? {
-                        Mended::Now => MendOutcome::Mended,
-                        Mended::Before => MendOutcome::MendedBefore,
-                        Mended::Changed => MendOutcome::Changed,
-                        Mended::Failed => MendOutcome::Failed,
+            let outcome = match (&recorded.sql, right.take()) {
+                (Some(sql), Some(mut connection)) if is_still_so(&recorded.drift, &fresh) => {
+                    match connection.mend(sql.clone()).await {
+                        Ok(mended) => {
+                            right = Some(connection);
+                            mended.into()
+                        }
+                        Err(error) => MendOutcome::Unknown(error.to_string()),
                     }
                 }
-                Some(_) | None => MendOutcome::Changed,
+                (_, None) => MendOutcome::NotTried,
+                (_, kept) => {
+                    right = kept;
+                    MendOutcome::Changed
+                }
             };
             outcomes.push((recorded, outcome));
         }
-        connection.release().await;
+        if let Some(connection) = right {
+            connection.release().await;
+        }
         Ok(outcomes)
+    }
+}
+
+impl From<Mended> for MendOutcome {
+    fn from(mended: Mended) -> Self {
+        match mended {
+            Mended::Now => Self::Mended,
+            Mended::Before => Self::MendedBefore,
+            Mended::Changed => Self::Changed,
+            Mended::Failed => Self::Failed,
+        }
     }
 }
 

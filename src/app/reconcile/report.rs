@@ -92,12 +92,18 @@ pub(super) fn mended(outcomes: &[(RecordedDrift, MendOutcome)]) -> String {
     let mut text = String::new();
     for (RecordedDrift { number, drift, .. }, outcome) in outcomes {
         let told = match outcome {
-            MendOutcome::Mended => "mended",
-            MendOutcome::MendedBefore => "had been mended",
-            MendOutcome::Changed => "is not what was reported any more; run hotrow reconcile again",
-            MendOutcome::Failed => {
-                "could not be mended whole, so nothing was changed; see hotrow doctor"
+            MendOutcome::Mended => "mended".to_owned(),
+            MendOutcome::MendedBefore => "had been mended".to_owned(),
+            MendOutcome::Changed => {
+                "is not what was reported any more; run hotrow reconcile again".to_owned()
             }
+            MendOutcome::Failed => {
+                "could not be mended whole, so nothing was changed; see hotrow doctor".to_owned()
+            }
+            MendOutcome::Unknown(error) => {
+                format!("may or may not be mended, which the same command finds out: {error}")
+            }
+            MendOutcome::NotTried => "was not tried; run the same command again".to_owned(),
         };
         let _ = writeln!(text, "{number} {} {}: {told}", drift.sku, drift.class.name());
     }
@@ -112,6 +118,8 @@ pub(super) fn mended_json(outcomes: &[(RecordedDrift, MendOutcome)]) -> String {
             MendOutcome::MendedBefore => "mended_before",
             MendOutcome::Changed => "changed",
             MendOutcome::Failed => "failed",
+            MendOutcome::Unknown(_) => "unknown",
+            MendOutcome::NotTried => "not_tried",
         };
         outcome_json(recorded, name)
     });

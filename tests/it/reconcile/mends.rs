@@ -332,7 +332,40 @@ async fn two_sessions_mend_once_beside_orders(flavor: Flavor) {
     audit(database).await;
 }
 
+/// What was mended before the database stopped answering is told, and the same command does the rest.
+async fn what_was_mended_before_an_error_is_told(flavor: Flavor) {
+    let (shop, _hotrow, _client) = selling(flavor).await;
+    let database = &shop.database;
+    run(database, HARM).await;
+    assert_eq!(report(database, &[]).await["differences"], 6);
+    run(
+        database,
+        "CREATE TABLE kept SELECT mend FROM reconcile_drift WHERE number = 3; \
+         UPDATE reconcile_drift SET mend = 'SELECT nothing_of_that_name' WHERE number = 3",
+    )
+    .await;
+    let (code, text) = reconcile(database, &["--apply", "1", "--yes", "--json"]).await;
+    assert_eq!(code, 1, "{text}");
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let outcomes: Vec<_> = told.as_array().unwrap().iter().map(|told| &told["outcome"]).collect();
+    assert_eq!(
+        outcomes,
+        ["mended", "mended", "unknown", "not_tried", "not_tried", "not_tried"],
+        "{text}"
+    );
+    run(
+        database,
+        "UPDATE reconcile_drift, kept SET reconcile_drift.mend = kept.mend WHERE number = 3",
+    )
+    .await;
+    let (code, text) = reconcile(database, &["--apply", "1", "--yes"]).await;
+    assert_eq!((code, text.matches(": mended").count()), (0, 4), "{text}");
+    run(database, "DROP TABLE kept").await;
+    audit(database).await;
+}
+
 both_flavors!(
+    what_was_mended_before_an_error_is_told,
     a_difference_of_two_runs_is_mended_once,
     what_was_forgotten_meanwhile_is_not_guessed,
     held_that_was_put_right_by_hand_stays,
