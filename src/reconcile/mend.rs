@@ -86,27 +86,21 @@ impl Mending {
         pass(&mut connection, &reconcile.feed, scope, &mut findings, watch).await?;
         let (fresh, _) = findings.take();
         let mut outcomes = Vec::with_capacity(drifts.len());
-        let mut right = Some(connection);
+        let mut silent = false;
         for recorded in drifts {
-            let outcome = match (&recorded.sql, right.take()) {
-                (Some(sql), Some(mut connection)) if is_still_so(&recorded.drift, &fresh) => {
-                    match connection.mend(sql.clone()).await {
-                        Ok(mended) => {
-                            right = Some(connection);
-                            mended.into()
-                        }
-                        Err(error) => MendOutcome::Unknown(error.to_string()),
-                    }
+            let outcome = match &recorded.sql {
+                _ if silent => MendOutcome::NotTried,
+                Some(sql) if is_still_so(&recorded.drift, &fresh) => {
+                    let mended = connection.mend(sql.clone()).await;
+                    silent = mended.is_err();
+                    mended.map_or_else(|error| MendOutcome::Unknown(error.to_string()), Into::into)
                 }
-                (_, None) => MendOutcome::NotTried,
-                (_, kept) => {
-                    right = kept;
-                    MendOutcome::Changed
-                }
+                Some(_) | None => MendOutcome::Changed,
             };
             outcomes.push((recorded, outcome));
         }
-        if let Some(connection) = right {
+        // After an error the right goes with its connection.
+        if !silent {
             connection.release().await;
         }
         Ok(outcomes)
