@@ -211,7 +211,39 @@ async fn orders_beside_are_no_difference(flavor: Flavor) {
     audit(database).await;
 }
 
+/// What was archived counts, of every SKU of every page, and when some SKUs are compared once more.
+async fn archived_movements_count(flavor: Flavor) {
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let database = &shop.database;
+    // Of each but one SKU an order of five units was archived. Two pages of stock are more than 512 SKUs.
+    for filled in [
+        "stock (sku, available, version) SELECT CONCAT('s-', n), IF(n = 7, 100, 95), IF(n = 7, 1, 2) FROM n",
+        "stock_version (sku, version, flush_id, available, delta, orders) \
+         SELECT CONCAT('s-', n), 1, 0, 100, 100, 1 FROM n",
+        "stock_version (sku, version, flush_id, available, delta, orders) \
+         SELECT CONCAT('s-', n), 2, 1, 95, -5, 1 FROM n WHERE n <> 7",
+        "movement (order_id, step, line, kind, sku, delta, flush_id) \
+         SELECT CONCAT('s-', n), 'opening', 1, 'opening', CONCAT('s-', n), 100, 0 FROM n",
+        "movement_carried (sku, available, held, movements) SELECT CONCAT('s-', n), -5, 0, 1 FROM n WHERE n <> 7",
+    ] {
+        let (table, rows) = filled.split_once(" SELECT ").unwrap();
+        let numbers =
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 600)";
+        run(database, &format!("INSERT INTO {table} {numbers} SELECT {rows}")).await;
+    }
+    assert_eq!(found(&report(database, &[]).await), [""; 0]);
+    run(database, "DELETE FROM movement_carried WHERE sku IN ('s-1', 's-500')").await;
+    let told = report(database, &[]).await;
+    assert_eq!(found(&told), ["s-1 ledger_drift 5", "s-500 ledger_drift 5"]);
+    run(database, "INSERT INTO movement_carried VALUES ('s-1', -5, 0, 1)").await;
+    let number = told["run"].to_string();
+    let (code, text) = reconcile(database, &["--apply", &number, "--yes"]).await;
+    assert_eq!((code, text.matches(": mended").count()), (1, 1), "{text}");
+    assert_eq!(found(&report(database, &[]).await), [""; 0]);
+}
+
 both_flavors!(
+    archived_movements_count,
     drift_in_mysql_is_found_and_mended,
     what_has_changed_since_is_left_alone,
     orders_that_contradict_themselves_are_told,
