@@ -114,15 +114,15 @@ impl ExperimentName {
             Self::Uniform100k => self.contest_runs(settings) as f64 * (run + OPENING_100K_S),
             Self::OpenLoop => rounds * run * 3.0,
             Self::TwoInstances => rounds * run * 2.0,
-            Self::Holds => Self::few_long_rounds(settings) as f64 * 25.0,
+            Self::Holds => Self::few_rounds(settings) as f64 * 25.0,
             Self::Limit => Self::fewer_rounds(settings) as f64 * run * 2.0,
-            Self::Reads => (Self::few_long_rounds(settings) as f64 * 3.0 + rounds * 2.0) * run,
+            Self::Reads => (Self::few_rounds(settings) as f64 * 3.0 + rounds * 2.0) * run,
             Self::SellOut | Self::Duplicates | Self::Beside | Self::Burst => {
                 Self::fewer_rounds(settings) as f64 * (run + 1.0)
             }
             Self::Ledger => settings.ledger_rows() as f64 / 60_000.0 + rounds * run * 3.0,
             Self::Million => 60.0,
-            Self::Reconcile => Self::few_long_rounds(settings) as f64 * 150.0 + 30.0,
+            Self::Reconcile => Self::few_rounds(settings) as f64 * 150.0 + 30.0,
         }
     }
 
@@ -133,7 +133,7 @@ impl ExperimentName {
 
     fn rounds_of(self, subject: Subject, settings: &RunSettings) -> usize {
         if self.for_looking().contains(&subject) {
-            Self::few_long_rounds(settings)
+            Self::few_rounds(settings)
         } else {
             settings.rounds()
         }
@@ -146,7 +146,7 @@ impl ExperimentName {
 
     /// Rounds of experiments that take long and of subjects for looking, so that the standard suite keeps within
     /// its time.
-    pub(crate) fn few_long_rounds(settings: &RunSettings) -> usize {
+    pub(crate) fn few_rounds(settings: &RunSettings) -> usize {
         settings.by_suite(1, 2).min(settings.rounds())
     }
 

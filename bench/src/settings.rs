@@ -147,9 +147,9 @@ pub(crate) struct RunSettings {
     /// Orders in a request of http-batch.
     #[arg(long, default_value_t = 100)]
     pub batch_orders: usize,
-    /// Requests that each of the readers beside orders sends at once. They stand for clients on other machines:
-    /// the more there are at once, the less of these processors the readers themselves take.
-    #[arg(long, default_value_t = 100)]
+    /// Requests that each of the readers beside orders sends at once: the more, the less of these processors the
+    /// readers themselves take.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     #[serde(default)]
     pub reads_at_once: u64,
     /// Threads of the client.

@@ -64,7 +64,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
          once 60 % are confirmed, 30 % cancelled and 10 % left to expire; {holds} holds that expire"
     );
     let mut collector = Collector::new(workload.name, title, CLOSED_LOOP);
-    for round in 0..ExperimentName::few_long_rounds(&settings) {
+    for round in 0..ExperimentName::few_rounds(&settings) {
         let what = format!("holds, round {}", round + 1);
         bench.progress.doing(what.clone());
         let mut rates = Rates::default();

@@ -52,9 +52,8 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     );
     let latency = "closed loop: from sending to the answer";
     let mut collector = Collector::new(workload.name, title, latency);
-    for round in 0..settings.rounds() {
-        let read_alone = round < ExperimentName::few_long_rounds(&settings);
-        for (series, from) in READS.into_iter().filter(|_| read_alone) {
+    for round in 0..ExperimentName::few_rounds(&settings) {
+        for (series, from) in READS {
             let what = format!("reads {series}, round {}", round + 1);
             bench.progress.doing(what.clone());
             let orders = Orders::new(&workload);
@@ -73,6 +72,8 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
                 Err(error) => bench.failed(&what, &error),
             }
         }
+    }
+    for round in 0..settings.rounds() {
         for (series, beside) in ORDERS {
             let what = format!("reads {series}, round {}", round + 1);
             bench.progress.doing(what.clone());

@@ -67,7 +67,7 @@ async fn play(
         LanesConfig { connections: bench.settings.flush_connections, ..LanesConfig::default() };
     let lanes = Lanes::start(database.address.clone(), config, Metrics::new()).await?;
     let mut load = Load { bench, lanes: &lanes, windows: 0, tally: Tally::default() };
-    let rounds = ExperimentName::few_long_rounds(&load.bench.settings);
+    let rounds = ExperimentName::few_rounds(&load.bench.settings);
     for round in 0..rounds {
         load.bench.progress.doing(format!("reconcile, round {}/{rounds}", round + 1));
         let (mut alone, ()) = load.window(ALONE, async |_| Ok(())).await?;
