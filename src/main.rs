@@ -282,6 +282,7 @@ async fn reconcile(config: Config, options: ReconcileOptions) -> ExitCode {
             ExitCode::from(match told.outcome {
                 Outcome::Sound => 0,
                 Outcome::Differs => 1,
+                Outcome::Failed => EXIT_RECONCILE_FAILED,
                 Outcome::CacheNotCompared => EXIT_CACHE_NOT_COMPARED,
             })
         }

@@ -50,6 +50,8 @@ pub enum Outcome {
     Sound,
     /// Something is not as it should be, or was not.
     Differs,
+    /// The database stopped answering before all was done.
+    Failed,
     /// The cache should have been compared, and was not; nor does this say that the books are sound.
     CacheNotCompared,
 }
@@ -140,9 +142,13 @@ async fn apply(
     let outcomes = outcomes?;
     let text =
         if options.json { report::mended_json(&outcomes) } else { report::mended(&outcomes) };
-    let is_mended = |outcome| matches!(outcome, &MendOutcome::Mended | &MendOutcome::MendedBefore);
-    let open = outcomes.iter().any(|(_, outcome)| !is_mended(outcome));
-    Ok(Told { text, outcome: Outcome::of(open) })
+    let any = |is: fn(&MendOutcome) -> bool| outcomes.iter().any(|(_, outcome)| is(outcome));
+    let outcome = if any(|outcome| matches!(outcome, MendOutcome::Unknown(_))) {
+        Outcome::Failed
+    } else {
+        Outcome::of(any(|outcome| matches!(outcome, MendOutcome::Changed | MendOutcome::Failed)))
+    };
+    Ok(Told { text, outcome })
 }
 
 async fn retry(reconcile: &Reconcile, options: ReconcileOptions) -> Result<Told, AppError> {

@@ -345,7 +345,7 @@ async fn what_was_mended_before_an_error_is_told(flavor: Flavor) {
     )
     .await;
     let (code, text) = reconcile(database, &["--apply", "1", "--yes", "--json"]).await;
-    assert_eq!(code, 1, "{text}");
+    assert_eq!(code, 2, "{text}");
     let told: serde_json::Value = serde_json::from_str(&text).unwrap();
     let outcomes: Vec<_> = told.as_array().unwrap().iter().map(|told| &told["outcome"]).collect();
     assert_eq!(
