@@ -384,6 +384,12 @@ async fn bodies_are_bounded_in_size_and_time() {
         (format!("{chunked}5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n"), "10"),
         (format!("{chunked}5\r\n01234\r\n6\r\n567890\r\n0\r\n\r\n"), "too-large"),
         (format!("{chunked}0\r\n\r\n"), "0"),
+        // Told to go on before the body is there.
+        (
+            "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\nexpect: 100-continue\r\n\r\n"
+                .to_owned(),
+            "100 continue",
+        ),
         // Too slow: closed without an answer.
         ("POST /slow HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n012".to_owned(), ""),
     ] {

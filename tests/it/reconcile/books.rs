@@ -1,6 +1,7 @@
 //! Stock against its ledger.
 
 use hotrow::embedded::Flavor;
+use hotrow::limits::RECONCILE_STOCK_PAGE;
 use hyper::Method;
 use serde_json::{Value, json};
 
@@ -215,7 +216,8 @@ async fn orders_beside_are_no_difference(flavor: Flavor) {
 async fn archived_movements_count(flavor: Flavor) {
     let shop = Shop::open(database::fresh(flavor).await).await;
     let database = &shop.database;
-    // Of each but one SKU an order of five units was archived. Two pages of stock are more than 512 SKUs.
+    // Of each but one SKU an order of five units was archived.
+    let skus = 3 * RECONCILE_STOCK_PAGE;
     for filled in [
         "stock (sku, available, version) SELECT CONCAT('s-', n), IF(n = 7, 100, 95), IF(n = 7, 1, 2) FROM n",
         "stock_version (sku, version, flush_id, available, delta, orders) \
@@ -227,8 +229,9 @@ async fn archived_movements_count(flavor: Flavor) {
         "movement_carried (sku, available, held, movements) SELECT CONCAT('s-', n), -5, 0, 1 FROM n WHERE n <> 7",
     ] {
         let (table, rows) = filled.split_once(" SELECT ").unwrap();
-        let numbers =
-            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 600)";
+        let numbers = format!(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {skus})"
+        );
         run(database, &format!("INSERT INTO {table} {numbers} SELECT {rows}")).await;
     }
     assert_eq!(found(&report(database, &[]).await), [""; 0]);

@@ -53,7 +53,8 @@ impl ReconcileConnection {
         self.0.run(script, |_, rows| page(&rows)).await
     }
 
-    /// The stock of the SKUs after one, in their order. What was written by hand and is no SKU is left out.
+    /// The stock of the SKUs after one, in their order. What was written by hand and is no SKU is left out. It is
+    /// read by two statements, so one state of the database has to have been begun.
     ///
     /// # Errors
     /// See [`ReconcileConnection::acquire`].
