@@ -72,24 +72,21 @@ impl DataDir {
         self.root.join("mysqld.port")
     }
 
-    /// Makes this process the one hotrow of the directory, as long as the file is kept.
-    pub(super) fn claim(&self) -> Result<File, EmbeddedError> {
+    /// Makes this process the one hotrow of the directory, as long as the claim is kept.
+    pub(super) fn claim(&self) -> Result<Claim, EmbeddedError> {
         let path = self.root.join("hotrow.lock");
         let file = open_private(&path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => {
-                Err(EmbeddedError::InUse { data_dir: self.root.clone() })
-            }
-            Err(TryLockError::Error(source)) => Err(file_error("lock", &path)(source)),
+        if taken(file.try_lock(), &path)? {
+            return Ok(Claim(file));
         }
+        Err(EmbeddedError::InUse { data_dir: self.root.clone() })
     }
 
     /// The server's log with its lock, or nothing while a server (or its initialisation) runs.
     pub(super) fn hold_log(&self) -> Result<Option<File>, EmbeddedError> {
         let path = self.log();
         let file = open_private(&path)?;
-        if !locked(&file, &path)? {
+        if !taken(file.try_lock(), &path)? {
             return Ok(None);
         }
         if file.metadata().map_err(file_error("read", &path))?.len() <= LOG_BYTES_MAX {
@@ -97,13 +94,14 @@ impl DataDir {
         }
         fs::rename(&path, self.root.join("mysqld.log.old")).map_err(file_error("rename", &path))?;
         let fresh = open_private(&path)?;
-        Ok(locked(&fresh, &path)?.then_some(fresh))
+        Ok(taken(fresh.try_lock(), &path)?.then_some(fresh))
     }
 
     /// Whether a server (or its initialisation) runs on this directory.
     pub(super) fn server_runs(&self) -> Result<bool, EmbeddedError> {
         let path = self.log();
-        Ok(!locked(&open_private(&path)?, &path)?)
+        // A lock that is shared: two who ask at once are no server to each other.
+        Ok(!taken(open_private(&path)?.try_lock_shared(), &path)?)
     }
 
     pub(super) fn log_tail(&self) -> String {
@@ -153,6 +151,21 @@ impl DataDir {
 
     fn flavor_file(&self) -> PathBuf {
         self.root.join("flavor")
+    }
+}
+
+/// The right to be the one hotrow of a data directory; dropping it gives the directory free.
+///
+/// Closing the file would not do: a child that another thread is about to start has the handle, too, and with it the
+/// lock, until its own program runs.
+#[derive(Debug)]
+pub(super) struct Claim(File);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock of the data directory stays until this process ends");
+        }
     }
 }
 
@@ -220,8 +233,8 @@ fn open_private(path: &Path) -> Result<File, EmbeddedError> {
         .map_err(file_error("open", path))
 }
 
-fn locked(file: &File, path: &Path) -> Result<bool, EmbeddedError> {
-    match file.try_lock() {
+fn taken(attempt: Result<(), TryLockError>, path: &Path) -> Result<bool, EmbeddedError> {
+    match attempt {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(source)) => Err(file_error("lock", path)(source)),
@@ -237,4 +250,40 @@ fn tail(path: &Path) -> io::Result<String> {
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     Ok(lines[lines.len().saturating_sub(LOG_TAIL_LINES)..].join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_ends_although_a_child_still_has_its_handle() {
+        let root = TempDir::new().unwrap();
+        let data_dir = DataDir::create(root.path()).unwrap();
+        let claim = data_dir.claim().unwrap();
+        assert!(matches!(data_dir.claim(), Err(EmbeddedError::InUse { .. })));
+        let inherited = claim.0.try_clone().unwrap();
+        drop(claim);
+        data_dir.claim().unwrap();
+        drop(inherited);
+    }
+
+    #[test]
+    fn those_who_ask_whether_a_server_runs_are_no_server() {
+        let root = TempDir::new().unwrap();
+        let data_dir = DataDir::create(root.path()).unwrap();
+        let asking = open_private(&data_dir.log()).unwrap();
+        asking.try_lock_shared().unwrap();
+        assert!(!data_dir.server_runs().unwrap());
+    }
+
+    #[test]
+    fn who_holds_the_log_is_a_server() {
+        let root = TempDir::new().unwrap();
+        let data_dir = DataDir::create(root.path()).unwrap();
+        let _log = data_dir.hold_log().unwrap().unwrap();
+        assert!(data_dir.server_runs().unwrap());
+    }
 }

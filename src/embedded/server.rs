@@ -10,7 +10,7 @@ use sqlx::{Connection, Row};
 use tokio::process::Child;
 
 use super::accounts::{Accounts, hotrow_url};
-use super::data_dir::DataDir;
+use super::data_dir::{Claim, DataDir};
 use super::error::{EmbeddedError, file_error};
 use super::initialise::initialise;
 use super::installation::{Flavor, Installation, option};
@@ -42,8 +42,7 @@ pub struct EmbeddedServer {
     /// None when the server was started by an earlier hotrow.
     child: Option<Child>,
     pid: String,
-    /// Locked as long as this handle lives.
-    _claim: File,
+    _claim: Claim,
 }
 
 /// How the server ended although nobody asked it to.
