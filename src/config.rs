@@ -4,10 +4,10 @@
 //! and nothing else.
 
 mod cache;
+mod lanes;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -124,6 +124,11 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     http_connections_max: Option<usize>,
 
+    /// Threads that requests are answered on, beside the engine's own. [default: half of the processors]
+    #[arg(long, env = "HOTROW_THREADS", value_name = "COUNT", global = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threads: Option<usize>,
+
     /// When `serve` reconciles by itself: minute, hour, day, month and weekday, by UTC, such as `0 4 * * *`. Without
     /// it, never.
     #[arg(long, env = "HOTROW_RECONCILE_SCHEDULE", value_name = "CRON", global = true)]
@@ -219,12 +224,21 @@ pub struct Config {
     pub pins: Vec<Sku>,
     /// When reconciliation runs by itself, if it does.
     pub reconcile_schedule: Option<Cron>,
+    /// Threads that requests are answered on.
+    pub threads: usize,
     /// Connections for everything that is not a flush.
     pub desk_connections: u32,
     /// How log lines look.
     pub log_format: LogFormat,
     /// Which log lines are written.
     pub log_filter: String,
+}
+
+/// Half of the processors, at least one: the engine has a thread of its own, and more threads with less to do each
+/// wake each other more often than they help.
+#[must_use]
+pub fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))
 }
 
 /// Where the database is.
@@ -248,56 +262,9 @@ impl Settings {
     /// [`ConfigError`] for the first setting that cannot be used; nothing has been started then.
     pub fn check(self) -> Result<Config, ConfigError> {
         let settings = self.with_file()?;
-        let mut lanes = LanesConfig::default();
-        let bounded = |setting, value: Option<usize>, default: usize, max: usize| {
-            let value = value.unwrap_or(default);
-            if (1..=max).contains(&value) {
-                return Ok(value);
-            }
-            let allowed = format!("1 to {max} are allowed");
-            Err(ConfigError::Setting { setting, value: value.to_string(), allowed })
-        };
-        lanes.process_depth_max = bounded(
-            "process_depth_max",
-            settings.process_depth_max,
-            lanes.process_depth_max,
-            limits::PROCESS_DEPTH_LIMIT,
-        )?;
-        let lane_depth_max = lanes.lane_depth_max.min(lanes.process_depth_max);
-        lanes.lane_depth_max = bounded(
-            "lane_depth_max",
-            settings.lane_depth_max,
-            lane_depth_max,
-            limits::PROCESS_DEPTH_LIMIT,
-        )?;
-        if lanes.lane_depth_max > lanes.process_depth_max {
-            return Err(ConfigError::Setting {
-                setting: "lane_depth_max",
-                value: lanes.lane_depth_max.to_string(),
-                allowed: format!(
-                    "at most process_depth_max, which is {}, is allowed",
-                    lanes.process_depth_max
-                ),
-            });
-        }
-        lanes.connections = bounded(
-            "connections",
-            settings.connections,
-            lanes.connections,
-            limits::FLUSH_CONNECTIONS_LIMIT,
-        )?;
-        let deadline_ms = settings.order_deadline_ms.unwrap_or(limits::ORDER_DEADLINE_MS);
-        let deadlines = limits::ORDER_DEADLINE_LEAST_MS..=limits::ORDER_DEADLINE_MOST_MS;
-        if !deadlines.contains(&deadline_ms) {
-            return Err(ConfigError::Setting {
-                setting: "order_deadline_ms",
-                value: deadline_ms.to_string(),
-                allowed: format!("{} to {} are allowed", deadlines.start(), deadlines.end()),
-            });
-        }
-        lanes.order_deadline = Duration::from_millis(deadline_ms);
+        let lanes = settings.lanes()?;
         Ok(Config {
-            http: settings.http(deadline_ms)?,
+            http: settings.http()?,
             database: settings.database()?,
             access: Access::new(&settings.access)?,
             lanes,
@@ -308,6 +275,12 @@ impl Settings {
                 .as_deref()
                 .map(str::parse)
                 .transpose()?,
+            threads: bounded(
+                "threads",
+                settings.threads,
+                default_threads(),
+                limits::THREADS_LIMIT,
+            )?,
             desk_connections: DESK_CONNECTIONS,
             log_format: match settings.log_format {
                 None | Some(LogStyle::Text) => LogFormat::Text,
@@ -333,7 +306,7 @@ impl Settings {
         Ok(Self { access, ..merged })
     }
 
-    fn http(&self, deadline_ms: u64) -> Result<HttpConfig, ConfigError> {
+    fn http(&self) -> Result<HttpConfig, ConfigError> {
         let orders = self.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
         let admin = self.admin_listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8081)));
         if orders == admin && orders.port() != 0 {
@@ -344,7 +317,7 @@ impl Settings {
             });
         }
         let mut http = HttpConfig::new(orders, admin);
-        http.drain_ms = deadline_ms + limits::DRAIN_MARGIN_MS;
+        http.drain_ms = self.order_deadline_ms() + limits::DRAIN_MARGIN_MS;
         if let Some(days) = self.idempotency_days {
             let allowed = limits::IDEMPOTENCY_DAYS_LEAST..=limits::IDEMPOTENCY_DAYS_MOST;
             if !allowed.contains(&days) {
@@ -356,16 +329,12 @@ impl Settings {
             }
             http.idempotency_days = days;
         }
-        if let Some(count) = self.http_connections_max {
-            if !(1..=limits::CONNECTIONS_LIMIT).contains(&count) {
-                return Err(ConfigError::Setting {
-                    setting: "http_connections_max",
-                    value: count.to_string(),
-                    allowed: format!("1 to {} are allowed", limits::CONNECTIONS_LIMIT),
-                });
-            }
-            http.connections_max = count;
-        }
+        http.connections_max = bounded(
+            "http_connections_max",
+            self.http_connections_max,
+            http.connections_max,
+            limits::CONNECTIONS_LIMIT,
+        )?;
         Ok(http)
     }
 
@@ -389,6 +358,21 @@ impl Settings {
         }
         Ok(Database::At(Box::new(url.parse()?)))
     }
+}
+
+/// A count from 1 to this one.
+fn bounded(
+    setting: &'static str,
+    value: Option<usize>,
+    default: usize,
+    max: usize,
+) -> Result<usize, ConfigError> {
+    let value = value.unwrap_or(default);
+    if (1..=max).contains(&value) {
+        return Ok(value);
+    }
+    let allowed = format!("1 to {max} are allowed");
+    Err(ConfigError::Setting { setting, value: value.to_string(), allowed })
 }
 
 fn table(settings: &Settings) -> Result<toml::Table, toml::ser::Error> {

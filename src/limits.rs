@@ -109,6 +109,8 @@ pub const PROCESS_DEPTH_LIMIT: usize = 10_000_000;
 pub const FLUSH_CONNECTIONS_LIMIT: usize = 64;
 /// Largest `http_connections_max` that can be set.
 pub const CONNECTIONS_LIMIT: usize = 65_536;
+/// Largest `threads` that can be set.
+pub const THREADS_LIMIT: usize = 256;
 /// Smallest `order_deadline_ms` that can be set: half of it, the time for one step of a flush, has to
 /// be longer than the server lets a flush wait for a lock, which is 1 s (`sql/statements/session.sql`).
 pub const ORDER_DEADLINE_LEAST_MS: u64 = 3_000;

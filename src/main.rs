@@ -148,6 +148,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.threads)
         .enable_all()
         .build()
         .map_err(|source| AppError::System { what: "start the runtime", source })?;

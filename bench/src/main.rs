@@ -23,6 +23,7 @@ mod workload;
 use std::process::ExitCode;
 
 use clap::Parser;
+use hotrow::config::default_threads;
 use mimalloc::MiMalloc;
 
 use crate::outcome::Outcome;
@@ -54,8 +55,7 @@ fn execute(command: Command) -> Outcome<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Instance { without_engine, flush_connections } => {
-            let cores = std::thread::available_parallelism()?.get();
-            runtime(cores)?
+            runtime(default_threads())?
                 .block_on(servers::instance::serve(!without_engine, flush_connections))?;
             Ok(ExitCode::SUCCESS)
         }
