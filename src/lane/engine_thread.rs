@@ -1,5 +1,6 @@
 //! The thread on which the combiner and the flush connections live.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -61,7 +62,11 @@ pub(super) fn start(
                     started: Instant::now(),
                     draining: false,
                 };
-                engine.run().await;
+                // As a task: whoever wakes the future of `block_on` has to write to the runtime's own eventfd, though
+                // it runs on the same thread.
+                if let Err(failed) = tokio::spawn(engine.run()).await {
+                    std::panic::resume_unwind(failed.into_panic());
+                }
             });
         });
         if std::panic::catch_unwind(work).is_err() {
@@ -90,7 +95,8 @@ struct Engine {
 
 impl Engine {
     async fn run(mut self) {
-        let mut next_tick = Instant::now() + TICK;
+        let mut ticked = Instant::now();
+        let mut alarm = pin!(tokio::time::sleep_until((ticked + REST).into()));
         let mut lingered = 0;
         loop {
             let read = self.read_messages();
@@ -107,9 +113,9 @@ impl Engine {
             }
             lingered = 0;
             let now = Instant::now();
-            if now >= next_tick {
+            if now >= ticked + TICK {
                 self.tick();
-                next_tick = now + TICK;
+                ticked = now;
             }
             self.act();
             if self.draining && self.combiner.is_idle() && self.shared.mailbox.is_empty() {
@@ -119,12 +125,17 @@ impl Engine {
                 tokio::task::yield_now().await;
                 continue;
             }
-            let tick = if self.combiner.is_at_rest() { now + REST } else { next_tick };
+            let pause = if self.combiner.is_at_rest() { REST } else { TICK };
+            let due = (ticked + pause).into();
+            // Not put off, nor set anew each time: a timer that comes before all others makes the runtime wake itself.
+            if alarm.is_elapsed() || due < alarm.deadline() {
+                alarm.as_mut().reset(due);
+            }
             tokio::select! {
                 biased;
                 report = self.crew.report() => self.take_report(report),
                 () = self.shared.mailbox.rung() => {}
-                () = tokio::time::sleep_until(tick.into()) => {}
+                () = &mut alarm => {}
             }
         }
         // Orders that were refused while the last flushes ended are answered as well.
