@@ -33,6 +33,7 @@ statement!(INSERT_SETTLES, "insert_settles.sql");
 statement!(UPDATE_STOCK, "update_stock.sql");
 statement!(UPDATE_STOCK_TAKES, "update_stock_takes.sql");
 statement!(UPDATE_STOCK_ONE, "update_stock_one.sql");
+statement!(UPDATE_STOCK_TAKE_ONE, "update_stock_take_one.sql");
 statement!(INSERT_VERSIONS, "insert_versions.sql");
 statement!(INSERT_VERSION_ONE, "insert_version_one.sql");
 statement!(SELECT_LEFT, "select_left.sql");

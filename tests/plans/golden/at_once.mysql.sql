@@ -7,18 +7,12 @@ VALUES (
 );
 UPDATE stock
 SET
-    available = LAST_INSERT_ID(available + -1),
-    held = held + 0,
-    held_changes = held_changes + 0,
+    available = LAST_INSERT_ID(available - 1),
     version = version + 1
-WHERE sku = 'mug' AND available >= 1 AND available <= 1000000000000000 AND held >= 0
-    AND (
-        NOT 1
-        OR purchase_limit IS NULL
-        AND (sale_starts_at IS NULL OR sale_starts_at <= NOW(6))
-        AND (sale_ends_at IS NULL OR sale_ends_at > NOW(6))
-    )
-    AND (NULL IS NULL OR NULL > TIMESTAMPDIFF(MICROSECOND, '1970-01-01', SYSDATE(6)));
+WHERE sku = 'mug' AND available >= 1
+    AND purchase_limit IS NULL
+    AND (sale_starts_at IS NULL OR sale_starts_at <= NOW(6))
+    AND (sale_ends_at IS NULL OR sale_ends_at > NOW(6));
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 VALUES (
     'mug',

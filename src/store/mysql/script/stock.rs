@@ -11,18 +11,21 @@ use crate::store::mysql::statement::{write_id, write_int, write_rows};
 const LEFT_SKUS_MAX: usize = 8;
 
 pub(super) fn write_stock(script: &mut String, flavor: Flavor, totals: &[SkuTotal]) {
+    let only_takes = totals.iter().all(only_takes);
     if let [total] = totals {
-        sql::UPDATE_STOCK_ONE.write(script, |hole, script| match hole {
+        let statement =
+            if only_takes { &sql::UPDATE_STOCK_TAKE_ONE } else { &sql::UPDATE_STOCK_ONE };
+        statement.write(script, |hole, script| match hole {
             "sku" => write_id(script, total.sku.as_str()),
+            "units" | "need" => write_int(script, total.need),
             "delta" => write_int(script, total.delta),
             "held" => write_int(script, total.held),
-            "need" => write_int(script, total.need),
             "room" => write_int(script, AVAILABLE_MAX - total.rise),
             "held_need" => write_int(script, total.held_need),
             "on_terms" => write_int(script, i32::from(total.on_terms)),
             _ => write_until(script, total),
         });
-    } else if totals.iter().all(only_takes) {
+    } else if only_takes {
         sql::UPDATE_STOCK_TAKES.write(script, |_, script| {
             write_rows(script, flavor, totals, |script, total| {
                 write_id(script, total.sku.as_str());
