@@ -6,7 +6,9 @@
 mod cache;
 mod lanes;
 
+use std::fmt::Display;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -262,12 +264,11 @@ impl Settings {
     /// [`ConfigError`] for the first setting that cannot be used; nothing has been started then.
     pub fn check(self) -> Result<Config, ConfigError> {
         let settings = self.with_file()?;
-        let lanes = settings.lanes()?;
         Ok(Config {
             http: settings.http()?,
             database: settings.database()?,
             access: Access::new(&settings.access)?,
-            lanes,
+            lanes: settings.lanes()?,
             cache: settings.cache()?,
             pins: settings.pins()?,
             reconcile_schedule: settings
@@ -277,9 +278,8 @@ impl Settings {
                 .transpose()?,
             threads: bounded(
                 "threads",
-                settings.threads,
-                default_threads(),
-                limits::THREADS_LIMIT,
+                settings.threads.unwrap_or_else(default_threads),
+                1..=limits::THREADS_LIMIT,
             )?,
             desk_connections: DESK_CONNECTIONS,
             log_format: match settings.log_format {
@@ -317,23 +317,16 @@ impl Settings {
             });
         }
         let mut http = HttpConfig::new(orders, admin);
-        http.drain_ms = self.order_deadline_ms() + limits::DRAIN_MARGIN_MS;
-        if let Some(days) = self.idempotency_days {
-            let allowed = limits::IDEMPOTENCY_DAYS_LEAST..=limits::IDEMPOTENCY_DAYS_MOST;
-            if !allowed.contains(&days) {
-                return Err(ConfigError::Setting {
-                    setting: "idempotency_days",
-                    value: days.to_string(),
-                    allowed: format!("{} to {} are allowed", allowed.start(), allowed.end()),
-                });
-            }
-            http.idempotency_days = days;
-        }
+        http.drain_ms = self.order_deadline_ms()? + limits::DRAIN_MARGIN_MS;
+        http.idempotency_days = bounded(
+            "idempotency_days",
+            self.idempotency_days.unwrap_or(http.idempotency_days),
+            limits::IDEMPOTENCY_DAYS_LEAST..=limits::IDEMPOTENCY_DAYS_MOST,
+        )?;
         http.connections_max = bounded(
             "http_connections_max",
-            self.http_connections_max,
-            http.connections_max,
-            limits::CONNECTIONS_LIMIT,
+            self.http_connections_max.unwrap_or(http.connections_max),
+            1..=limits::CONNECTIONS_LIMIT,
         )?;
         Ok(http)
     }
@@ -360,21 +353,53 @@ impl Settings {
     }
 }
 
-/// A count from 1 to this one.
-fn bounded(
+/// The value of a setting, if it is one of these.
+fn bounded<T: PartialOrd + Display>(
     setting: &'static str,
-    value: Option<usize>,
-    default: usize,
-    max: usize,
-) -> Result<usize, ConfigError> {
-    let value = value.unwrap_or(default);
-    if (1..=max).contains(&value) {
+    value: T,
+    allowed: RangeInclusive<T>,
+) -> Result<T, ConfigError> {
+    if allowed.contains(&value) {
         return Ok(value);
     }
-    let allowed = format!("1 to {max} are allowed");
+    let allowed = format!("{} to {} are allowed", allowed.start(), allowed.end());
     Err(ConfigError::Setting { setting, value: value.to_string(), allowed })
 }
 
 fn table(settings: &Settings) -> Result<toml::Table, toml::ser::Error> {
     toml::Table::try_from(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_times_have_bounds() {
+        for (setting, least, most) in [
+            ("process_depth_max", 1, 10_000_000),
+            ("lane_depth_max", 1, 200_000),
+            ("connections", 1, 64),
+            ("order_deadline_ms", 3_000, 120_000),
+            ("idempotency_days", 2, 36_500),
+            ("http_connections_max", 1, 65_536),
+            ("threads", 1, 256),
+            ("redis_stale_ms", 400, 60_000),
+        ] {
+            let check = |value: u64| {
+                toml::from_str::<Settings>(&format!("{setting} = {value}")).unwrap().check()
+            };
+            for inside in [least, most] {
+                check(inside).unwrap();
+            }
+            for outside in [0, least - 1, most + 1] {
+                match check(outside) {
+                    Err(ConfigError::Setting { setting: told, value, allowed: _ }) => {
+                        assert_eq!((told, value), (setting, outside.to_string()));
+                    }
+                    other => panic!("{setting} = {outside}: {other:?}"),
+                }
+            }
+        }
+    }
 }

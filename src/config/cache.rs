@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ConfigError, Settings};
+use super::{ConfigError, Settings, bounded};
 use crate::cache::{CacheConfig, RedisAddress};
 use crate::domain::Sku;
 use crate::limits;
@@ -25,15 +25,11 @@ impl Settings {
                 ),
             });
         }
-        let stale_ms = self.redis_stale_ms.unwrap_or(limits::CACHE_STALE_MS);
-        let range = limits::CACHE_STALE_LEAST_MS..=limits::CACHE_STALE_MOST_MS;
-        if !range.contains(&stale_ms) {
-            return Err(ConfigError::Setting {
-                setting: "redis_stale_ms",
-                value: stale_ms.to_string(),
-                allowed: format!("{} to {} are allowed", range.start(), range.end()),
-            });
-        }
+        let stale_ms = bounded(
+            "redis_stale_ms",
+            self.redis_stale_ms.unwrap_or(limits::CACHE_STALE_MS),
+            limits::CACHE_STALE_LEAST_MS..=limits::CACHE_STALE_MOST_MS,
+        )?;
         let Some(url) = &self.redis_url else { return Ok(None) };
         let address: RedisAddress = url.parse()?;
         Ok(Some(CacheConfig { address, prefix, stale: Duration::from_millis(stale_ms) }))

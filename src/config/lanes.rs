@@ -11,15 +11,13 @@ impl Settings {
         let mut lanes = LanesConfig::default();
         lanes.process_depth_max = bounded(
             "process_depth_max",
-            self.process_depth_max,
-            lanes.process_depth_max,
-            limits::PROCESS_DEPTH_LIMIT,
+            self.process_depth_max.unwrap_or(lanes.process_depth_max),
+            1..=limits::PROCESS_DEPTH_LIMIT,
         )?;
         lanes.lane_depth_max = bounded(
             "lane_depth_max",
-            self.lane_depth_max,
-            lanes.lane_depth_max.min(lanes.process_depth_max),
-            limits::PROCESS_DEPTH_LIMIT,
+            self.lane_depth_max.unwrap_or(lanes.lane_depth_max.min(lanes.process_depth_max)),
+            1..=limits::PROCESS_DEPTH_LIMIT,
         )?;
         if lanes.lane_depth_max > lanes.process_depth_max {
             return Err(ConfigError::Setting {
@@ -33,24 +31,18 @@ impl Settings {
         }
         lanes.connections = bounded(
             "connections",
-            self.connections,
-            lanes.connections,
-            limits::FLUSH_CONNECTIONS_LIMIT,
+            self.connections.unwrap_or(lanes.connections),
+            1..=limits::FLUSH_CONNECTIONS_LIMIT,
         )?;
-        let deadline_ms = self.order_deadline_ms();
-        let deadlines = limits::ORDER_DEADLINE_LEAST_MS..=limits::ORDER_DEADLINE_MOST_MS;
-        if !deadlines.contains(&deadline_ms) {
-            return Err(ConfigError::Setting {
-                setting: "order_deadline_ms",
-                value: deadline_ms.to_string(),
-                allowed: format!("{} to {} are allowed", deadlines.start(), deadlines.end()),
-            });
-        }
-        lanes.order_deadline = Duration::from_millis(deadline_ms);
+        lanes.order_deadline = Duration::from_millis(self.order_deadline_ms()?);
         Ok(lanes)
     }
 
-    pub(super) fn order_deadline_ms(&self) -> u64 {
-        self.order_deadline_ms.unwrap_or(limits::ORDER_DEADLINE_MS)
+    pub(super) fn order_deadline_ms(&self) -> Result<u64, ConfigError> {
+        bounded(
+            "order_deadline_ms",
+            self.order_deadline_ms.unwrap_or(limits::ORDER_DEADLINE_MS),
+            limits::ORDER_DEADLINE_LEAST_MS..=limits::ORDER_DEADLINE_MOST_MS,
+        )
     }
 }
