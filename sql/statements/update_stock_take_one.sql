@@ -1,4 +1,4 @@
--- The same for a flush of one SKU whose operations all take. LAST_INSERT_ID(…) as in update_stock_one.sql.
+-- The same as update_stock_one.sql for a flush whose operations all take: less to parse and to compare.
 UPDATE stock
 SET
     available = LAST_INSERT_ID(available - {units}),
