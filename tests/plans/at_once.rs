@@ -8,6 +8,7 @@ use hotrow::engine::{Execution, Failure, Mode, Plan, Verdicts};
 use hotrow::store::mysql::{Abandoned, FlushConnection, FlushTiming};
 use sqlx::Row;
 
+use crate::support::alone::Alone;
 use crate::support::make::{merged, resolving, sku, take};
 use crate::support::scene::{Scene, TIMING, run};
 
@@ -78,6 +79,61 @@ async fn what_does_not_fit_is_not_committed(flavor: Flavor) {
     assert_eq!(scene.movements().await, ["o-1 take 1 deduct a -3 1"]);
 }
 
+/// It is written by statements that its session has prepared once; whatever has changed since, it is heeded.
+async fn what_is_prepared_does_not_remember(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 10)]).await;
+    let mut connection = scene.connection();
+    committed(connection.execute(&alone(1, "o-1", "a", 1)).await);
+    let session = connection.session();
+    let mut flush = 1;
+    for (change, back) in [
+        ("purchase_limit = 5", "purchase_limit = NULL"),
+        ("sale_starts_at = NOW(6) + INTERVAL 1 DAY", "sale_starts_at = NULL"),
+        ("sale_ends_at = NOW(6) - INTERVAL 1 DAY", "sale_ends_at = NULL"),
+        ("available = 0", "available = 9"),
+    ] {
+        for (change, sells) in [(change, false), (back, true)] {
+            scene.run(&format!("UPDATE stock SET {change} WHERE sku = 'a'")).await;
+            flush += 1;
+            let execution = connection.execute(&alone(flush, &format!("o-{flush}"), "a", 1)).await;
+            if sells {
+                committed(execution);
+            } else {
+                assert_eq!(execution, Execution::Failed(Failure::Guard), "{change}");
+                scene.nothing_is_open().await;
+            }
+        }
+    }
+    scene.run("ALTER TABLE stock ADD note INT, ADD INDEX (available)").await;
+    let (_, left) = committed(connection.execute(&alone(u64::MAX, "o-b", "b", 4)).await);
+    assert_eq!(left, [("b".to_owned(), 6)]);
+    scene.run("DELETE FROM change_gate").await;
+    let execution = connection.execute(&alone(99, "o-99", "b", 1)).await;
+    assert_eq!(execution, Execution::Failed(Failure::Statement), "without the gate");
+    assert_eq!(connection.session(), None);
+    assert!(session.is_some());
+    let ids = scene.movements().await.len();
+    assert_eq!(ids, 6, "those that were accepted");
+    assert_eq!(scene.stock().await, ["a 8 6", "b 6 2"]);
+    let last = "SELECT CONCAT_WS(' ', sku, version, flush_id, available, delta, orders) \
+                FROM stock_version WHERE sku = 'b' AND version = 2";
+    assert_eq!(scene.lines(last).await, [format!("b 2 {} 6 -4 1", u64::MAX)]);
+}
+
+/// A server that has no room for prepared statements, or is told to have none, gets the texts.
+async fn it_needs_no_prepared_statements(flavor: Flavor) {
+    let mut server = Alone::new(flavor).await;
+    server.scene = server.scene.with(&[("a", 10)]).await;
+    server.scene.run("SET GLOBAL max_prepared_stmt_count = 0").await;
+    let mut connection = server.scene.connection();
+    let (_, left) = committed(connection.execute(&alone(1, "o-1", "a", 3)).await);
+    assert_eq!(left, [("a".to_owned(), 7)]);
+    let execution = connection.execute(&alone(2, "o-2", "a", 8)).await;
+    assert_eq!(execution, Execution::Failed(Failure::Guard));
+    server.scene.run("SET GLOBAL max_prepared_stmt_count = DEFAULT").await;
+    assert_eq!(server.scene.movements().await, ["o-1 take 1 deduct a -3 1"]);
+}
+
 /// A row that stays locked is an answer; a server that stays silent is not.
 async fn silence_leaves_the_commit_unknown(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&[("a", 10)]).await;
@@ -133,7 +189,9 @@ async fn a_number_in_the_place_of_the_time_is_no_time(flavor: Flavor) {
 
 both_flavors!(
     a_number_in_the_place_of_the_time_is_no_time,
+    it_needs_no_prepared_statements,
     it_is_committed_and_tells_what_was_recorded,
     what_does_not_fit_is_not_committed,
+    what_is_prepared_does_not_remember,
     silence_leaves_the_commit_unknown,
 );

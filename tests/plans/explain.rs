@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hotrow::domain::{Available, Goal, Operation, OrderId, Standing, Terms};
 use hotrow::embedded::Flavor;
-use hotrow::engine::{CommitOutcome, Execution, Plan};
+use hotrow::engine::{CommitOutcome, Execution, Mode, Plan};
 use hotrow::limits::PINNED_SKUS_MAX;
 use hotrow::store::mysql::{ChangeFeed, DeadlineConnection, FlushConnection, SweepConnection};
 use hotrow::store::{Cursor, StockOpening};
@@ -168,7 +168,7 @@ impl Statement {
             () if starts("INSERT INTO movement (order_id, sku, delta, flush_id)\n") => {
                 Self::InsertTakes
             }
-            () if starts("INSERT INTO stock_version") && has("ROW_COUNT()") => {
+            () if starts("INSERT INTO stock_version") && has("= LAST_INSERT_ID()") => {
                 Self::InsertVersionOne
             }
             () if starts("INSERT INTO stock_version") && has("\nVALUES (") => Self::OpenVersion,
@@ -254,6 +254,31 @@ impl Statement {
             Self::SelectOpening => &[("stock", &["const"]), ("movement", &["const"])],
         }
     }
+
+    /// Whether the plan of such a text looks up what it has to, and nothing else.
+    fn is_as_it_should_be(self, text: &str, plan: &[Access]) -> bool {
+        let gate = |access: &&Access| access.table == "change_gate" && access.kind == "const";
+        let tables: Vec<&Access> = plan
+            .iter()
+            .filter(|access| TABLES.contains(&&*access.table) && !gate(access))
+            .collect();
+        let expected = self.accesses();
+        // A row that is looked up while the statement is planned, and is not there, ends it.
+        let ended = tables.is_empty()
+            && plan.iter().any(|access| access.table.is_empty())
+            && expected.iter().any(|(_, kinds)| kinds.contains(&"const"));
+        let looked_up = tables.len() == expected.len()
+            && tables.iter().zip(expected).all(|(access, (table, kinds))| {
+                let index = if *table == "stock_version" { "change_order" } else { "PRIMARY" };
+                access.table == *table
+                    && access.key == index
+                    && !(*table == "stock_version" && access.extra.contains("filesort"))
+                    && kinds.contains(&&*access.kind)
+            });
+        // The time that is handed over is made once, before the first row.
+        let made_once = !text.contains("moment AS") || plan[0].kind == "system";
+        (ended || looked_up && driven_by_list(plan)) && made_once
+    }
 }
 
 /// One line of an EXPLAIN.
@@ -270,11 +295,34 @@ pub(crate) async fn explain(
     flavor: Flavor,
     text: &str,
 ) -> Vec<Access> {
-    let explain = match flavor {
+    accesses(session, format!("{} {text}", explain_of(flavor))).await
+}
+
+/// The plan of a prepared statement; `using` says with which variables it is executed.
+async fn explain_prepared(
+    session: &mut MySqlConnection,
+    flavor: Flavor,
+    text: &str,
+    using: &str,
+) -> Vec<Access> {
+    let text = text.replace('\'', "''");
+    let explain = explain_of(flavor);
+    accesses(
+        session,
+        format!("PREPARE explained FROM '{explain} {text}';\nEXECUTE explained {using}"),
+    )
+    .await
+}
+
+fn explain_of(flavor: Flavor) -> &'static str {
+    match flavor {
         Flavor::MySql => "EXPLAIN FORMAT=TRADITIONAL",
         Flavor::MariaDb => "EXPLAIN",
-    };
-    let rows = sqlx::raw_sql(AssertSqlSafe(format!("{explain} {text}"))).fetch_all(session).await;
+    }
+}
+
+async fn accesses(session: &mut MySqlConnection, text: String) -> Vec<Access> {
+    let rows = sqlx::raw_sql(AssertSqlSafe(text.clone())).fetch_all(session).await;
     let rows = rows.unwrap_or_else(|error| panic!("{error}\n{text}"));
     let column = |row: &sqlx::mysql::MySqlRow, name: &str| {
         let column = row.columns().iter().find(|column| column.name().eq_ignore_ascii_case(name));
@@ -308,11 +356,14 @@ fn driven_by_list(plan: &[Access]) -> bool {
 struct Sent {
     settings: Vec<String>,
     statements: Vec<(Statement, String)>,
+    /// Those that were prepared, with the variables of their execution.
+    prepared: Vec<(Statement, String, String)>,
 }
 
 impl Sent {
     fn of(texts: Vec<String>) -> Self {
-        let mut sent = Self { settings: Vec::new(), statements: Vec::new() };
+        let mut sent = Self { settings: Vec::new(), statements: Vec::new(), prepared: Vec::new() };
+        let mut by_name: BTreeMap<String, String> = BTreeMap::new();
         for text in texts.iter().flat_map(|text| text.split(";\n")) {
             let text = text.trim_end_matches(';').trim();
             // MariaDB's form of a statement with a time limit, which it does not explain.
@@ -323,6 +374,16 @@ impl Sent {
             if text.starts_with("SET ") {
                 if !sent.settings.iter().any(|known| known == text) {
                     sent.settings.push(text.to_owned());
+                }
+            } else if let Some((name, text)) = prepared_by(text) {
+                by_name.insert(name, text);
+            } else if let Some(execution) = text.strip_prefix("EXECUTE ") {
+                let (name, using) = execution.split_once(' ').unwrap();
+                let text = &by_name[name];
+                let statement = Statement::of(text).expect("a statement of hotrow's tables");
+                let prepared = (statement, text.clone(), using.to_owned());
+                if !sent.prepared.contains(&prepared) {
+                    sent.prepared.push(prepared);
                 }
             } else if let Some(statement) = Statement::of(text) {
                 sent.statements.push((statement, text.to_owned()));
@@ -340,33 +401,27 @@ impl Sent {
         let mut wrong = Vec::new();
         for (statement, text) in &self.statements {
             let plan = explain(&mut session, flavor, text).await;
-            let gate = |access: &&Access| access.table == "change_gate" && access.kind == "const";
-            let tables: Vec<&Access> = plan
-                .iter()
-                .filter(|access| TABLES.contains(&&*access.table) && !gate(access))
-                .collect();
-            let expected = statement.accesses();
-            // A row that is looked up while the statement is planned, and is not there, ends it.
-            let ended = tables.is_empty()
-                && plan.iter().any(|access| access.table.is_empty())
-                && expected.iter().any(|(_, kinds)| kinds.contains(&"const"));
-            let looked_up = tables.len() == expected.len()
-                && tables.iter().zip(expected).all(|(access, (table, kinds))| {
-                    let index = if *table == "stock_version" { "change_order" } else { "PRIMARY" };
-                    access.table == *table
-                        && access.key == index
-                        && !(*table == "stock_version" && access.extra.contains("filesort"))
-                        && kinds.contains(&&*access.kind)
-                });
-            // The time that is handed over is made once, before the first row.
-            let made_once = !text.contains("moment AS") || plan[0].kind == "system";
-            if !((ended || looked_up && driven_by_list(&plan)) && made_once) {
+            if !statement.is_as_it_should_be(text, &plan) {
                 let rows = rows_of(text);
                 wrong.push(format!("{state}: {statement:?} with {rows} rows: {plan:?}"));
             }
         }
+        for (statement, text, using) in &self.prepared {
+            let plan = explain_prepared(&mut session, flavor, text, using).await;
+            if !statement.is_as_it_should_be(text, &plan) {
+                wrong.push(format!("{state}: {statement:?}, prepared: {plan:?}"));
+            }
+        }
         wrong
     }
+}
+
+/// Name and text, if a statement is prepared here.
+fn prepared_by(text: &str) -> Option<(String, String)> {
+    let (name, quoted) = text.strip_prefix("PREPARE ")?.split_once(" FROM '")?;
+    let quoted =
+        quoted.strip_suffix('\'').expect("one statement ends the message or comes before another");
+    Some((name.to_owned(), quoted.replace("''", "'")))
 }
 
 /// How many rows the list of a text has.
@@ -409,6 +464,9 @@ async fn drive(scene: &Scene, size: usize) {
     assert_eq!(connection.commit(ahead.id).await, CommitOutcome::Committed);
     let mixed = |n| take(&format!("mixed{size}-{n}"), &[(&format!("s-{n}"), 1 + n as i64 % 2)]);
     land(&mut connection, &next((0..size).map(mixed).collect(), merged)).await;
+    let alone = take(&format!("alone{size}"), &[("s-1", 1)]);
+    let alone = Plan { mode: Mode::AtOnce, ..next(vec![alone], merged) };
+    assert!(matches!(connection.execute(&alone).await, Execution::Committed { .. }));
     // Of one SKU.
     let one = |n| take(&format!("one{size}-{n}"), &[("s-1", 1)]);
     land(&mut connection, &next((0..size).map(one).collect(), merged)).await;
@@ -507,6 +565,9 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
         })
         .await;
     let sent = Sent::of(texts);
+    let prepared: BTreeSet<Statement> =
+        sent.prepared.iter().map(|(statement, ..)| *statement).collect();
+    assert_eq!(prepared.len(), 3, "an order that is alone: {prepared:?}");
     let seen: BTreeSet<Statement> =
         sent.statements.iter().map(|(statement, _)| *statement).collect();
     assert_eq!(seen, BTreeSet::from(Statement::ALL), "some statement was never sent");

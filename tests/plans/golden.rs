@@ -27,7 +27,16 @@ async fn sent(alone: &Alone, plan: &Plan, ahead: bool) -> String {
     let ended =
         |text: &String| format!("{text}{}", if text.ends_with(';') { "\n" } else { "\n\n" });
     let text: String = texts.iter().map(ended).collect();
-    let beginning = if ahead { "WITH planned" } else { "BEGIN;" };
+    let beginning = match plan.mode {
+        Mode::AtOnce => "PREPARE",
+        Mode::Merged | Mode::Deciding => {
+            if ahead {
+                "WITH planned"
+            } else {
+                "BEGIN;"
+            }
+        }
+    };
     let flush = text.find(beginning).expect("a flush begins like this");
     format!("{}\n", text[flush..].trim_end())
 }

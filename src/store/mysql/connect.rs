@@ -13,6 +13,8 @@ pub(super) struct Session {
     pub flavor: Flavor,
     /// The server's name for it.
     pub id: u64,
+    /// Whether an order that is alone can be written by statements that it has prepared.
+    pub has_prepared_statements: bool,
 }
 
 /// Connects, sets the session and checks that the server took the settings.
@@ -42,7 +44,7 @@ pub(super) async fn connect(address: &Address) -> Result<Session, sqlx::Error> {
             .into(),
         ));
     }
-    Ok(Session { connection, flavor, id })
+    Ok(Session { connection, flavor, id, has_prepared_statements: false })
 }
 
 /// What a server answered to a text of one or more statements, up to its end or to an error.

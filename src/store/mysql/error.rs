@@ -111,7 +111,8 @@ fn classify(number: u16) -> Failure {
         // ER_NORMAL_SHUTDOWN, ER_ABORTING_CONNECTION, ER_NEW_ABORTING_CONNECTION,
         // ER_UNKNOWN_COM_ERROR, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED,
         // ER_QUERY_INTERRUPTED, ER_CONNECTION_KILLED, ER_QUERY_TIMEOUT, ER_STATEMENT_TIMEOUT,
-        // ER_CLIENT_INTERACTION_TIMEOUT, ER_NET_READ_ERROR and its kin
+        // ER_CLIENT_INTERACTION_TIMEOUT, ER_NET_READ_ERROR and its kin; ER_UNKNOWN_STMT_HANDLER and
+        // ER_NEED_REPREPARE: the session does not have, or no longer, what was prepared in it
         1040
         | 1041
         | 1129
@@ -127,7 +128,9 @@ fn classify(number: u16) -> Failure {
         | 3024
         | 1969
         | 4031
-        | 1158..=1161 => Failure::Lost,
+        | 1158..=1161
+        | 1243
+        | 1615 => Failure::Lost,
         // ER_ACCESS_DENIED_ERROR, ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_SECURE_TRANSPORT_REQUIRED,
         // ER_ACCOUNT_HAS_BEEN_LOCKED: nobody gets in until somebody changes that
         1045 | 1044 | 1049 | 3159 | 3118 => Failure::Lost,

@@ -16,6 +16,7 @@ use super::error::{commit_outcome_of, describe, failure_of, is_answer};
 use super::execute::{
     Prepared, execute_deciding, execute_merged, failure_of_missed, finish, prepare, roll_back,
 };
+use super::prepared_statements::prepare_statements;
 use super::script::{Step, at_once};
 use super::statement as sql;
 use crate::engine::{CommitOutcome, Execution, Failure, FlushId, Mode, Plan, Verdicts};
@@ -85,7 +86,7 @@ impl FlushConnection {
     /// The commit is in the message, so whatever leaves its end open leaves the commit open.
     async fn execute_at_once(&mut self, mut session: Session, plan: &Plan) -> Execution {
         let id = session.id;
-        let mut script = at_once(session.flavor, plan);
+        let mut script = at_once(&session, plan);
         let text = std::mem::take(&mut script.text);
         let working = async {
             let answers = run_to_error(&mut session.connection, text).await;
@@ -307,7 +308,8 @@ impl FlushConnection {
             let mut session = match kept {
                 Some(session) => session,
                 None => {
-                    let session = connect(&self.address).await?;
+                    let mut session = connect(&self.address).await?;
+                    prepare_statements(&mut session).await?;
                     self.sessions_made += 1;
                     session
                 }

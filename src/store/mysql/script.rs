@@ -4,12 +4,15 @@ mod ledger;
 mod stock;
 mod takes;
 
+use super::connect::Session;
 use super::flavor::Flavor;
+use super::prepared_statements::{INSERT_TAKE_ONE, INSERT_VERSION_ONE, UPDATE_STOCK_TAKE_ONE};
 use super::statement as sql;
-use super::statement::{write_id, write_rows};
+use super::statement::{write_id, write_int, write_rows};
 use crate::domain::{Buyer, Operation, OrderId, Sku};
 use crate::engine::{Decision, FlushId, Plan, SkuTotal};
 use ledger::Posted;
+use stock::only_takes;
 
 /// A text of several statements, and what their answers have to be.
 #[derive(Debug, Default)]
@@ -32,6 +35,7 @@ pub(super) struct Expected {
 /// Which statement of a writing script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
+    Variables,
     Begin,
     Movements,
     Purchases,
@@ -98,10 +102,52 @@ pub(super) fn merged(flavor: Flavor, plan: &Plan) -> Script {
 
 /// The whole transaction of an order that is alone, with its commit: the last statement before that fails if
 /// the stock was not changed.
-pub(super) fn at_once(flavor: Flavor, plan: &Plan) -> Script {
-    let mut script = prepared(flavor, plan);
-    script.add_stock(flavor, plan.id, &plan.totals());
+pub(super) fn at_once(session: &Session, plan: &Plan) -> Script {
+    let totals = plan.totals();
+    let mut script = match (&*plan.operations, &*totals) {
+        ([take], [total])
+            if session.has_prepared_statements && take.is_plain_take() && only_takes(total) =>
+        {
+            take_one(plan.id, take, total)
+        }
+        (_, totals) => {
+            let mut script = prepared(session.flavor, plan);
+            script.add_stock(session.flavor, plan.id, totals);
+            script
+        }
+    };
     script.add(Step::Commit, None, |text| text.push_str("COMMIT"));
+    script
+}
+
+/// What the statements of an order of one line write that deducts at once, by those that the session has prepared.
+fn take_one(flush: FlushId, take: &Operation, total: &SkuTotal) -> Script {
+    let mut script = Script::default();
+    script.add(Step::Variables, None, |text| {
+        text.push_str("SET @order_id=");
+        write_id(text, take.id().as_str());
+        text.push_str(",@sku=");
+        write_id(text, total.sku.as_str());
+        for (variable, value) in
+            [("units", total.need), ("delta", total.delta), ("orders", total.orders.into())]
+        {
+            text.push_str(",@");
+            text.push_str(variable);
+            text.push('=');
+            write_int(text, value);
+        }
+        text.push_str(",@flush_id=");
+        write_int(text, flush.0);
+    });
+    script.add(Step::Begin, None, |text| text.push_str("BEGIN"));
+    for (step, statement) in [
+        (Step::Movements, &INSERT_TAKE_ONE),
+        (Step::Stock, &UPDATE_STOCK_TAKE_ONE),
+        (Step::Versions, &INSERT_VERSION_ONE),
+    ] {
+        script.add(step, Some(1), |text| statement.write_execute(text));
+    }
+    script.told_by_update = Some(total.sku.clone());
     script
 }
 

@@ -134,14 +134,29 @@ impl Statement {
     /// Appends the statement to `script`; `fill` writes what stands in each hole, given its name.
     pub(super) fn write(&self, script: &mut String, mut fill: impl FnMut(&str, &mut String)) {
         let mut rest = self.text.as_str();
-        while let Some((before, after)) = rest.split_once('{') {
-            let (hole, after) = after.split_once('}').expect("a hole of a statement is closed");
+        while let Some((before, hole, after)) = next_hole(rest) {
             script.push_str(before);
             fill(hole, script);
             rest = after;
         }
         script.push_str(rest);
     }
+
+    /// The names of its holes, each as often as it is there.
+    pub(super) fn holes(&self) -> impl Iterator<Item = &str> {
+        let mut rest = self.text.as_str();
+        std::iter::from_fn(move || {
+            let (_, hole, after) = next_hole(rest)?;
+            rest = after;
+            Some(hole)
+        })
+    }
+}
+
+fn next_hole(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('{')?;
+    let (hole, after) = rest.split_once('}').expect("a hole of a statement is closed");
+    Some((before, hole, after))
 }
 
 /// Appends `ROW(…),ROW(…)` in the server's own form.

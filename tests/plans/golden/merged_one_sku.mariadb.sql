@@ -15,8 +15,8 @@ INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 VALUES (
     'mug',
     IF(
-        ROW_COUNT() = 1 AND (SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE) = 1,
-        (SELECT version FROM stock WHERE sku = 'mug'), NULL
+        (SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE) = 1,
+        (SELECT version FROM stock WHERE sku = 'mug' AND available = LAST_INSERT_ID()), NULL
     ),
     1099511627776, LAST_INSERT_ID(), -3, 2
 )

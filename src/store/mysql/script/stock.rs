@@ -52,7 +52,7 @@ pub(super) fn write_stock(script: &mut String, flavor: Flavor, totals: &[SkuTota
 }
 
 /// True when all that has to hold before is that so much is there and on sale as is taken.
-fn only_takes(total: &SkuTotal) -> bool {
+pub(super) fn only_takes(total: &SkuTotal) -> bool {
     let SkuTotal { delta, held, need, rise, held_need, on_terms, until, sku: _, orders: _ } =
         *total;
     on_terms && need == -delta && (held, rise, held_need, until) == (0, 0, 0, None)
