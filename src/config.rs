@@ -105,7 +105,8 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     process_depth_max: Option<usize>,
 
-    /// Database connections for flushes. [default: 4]
+    /// Flushes side by side, each on a database connection; two more step in while some are slow. [default:
+    /// as many as processors, 2 to 4]
     #[arg(long, env = "HOTROW_CONNECTIONS", value_name = "COUNT", global = true)]
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<usize>,

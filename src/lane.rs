@@ -39,7 +39,8 @@ pub struct LanesConfig {
     pub lane_depth_max: usize,
     /// Operations that may be accepted and not yet answered, over all lanes.
     pub process_depth_max: usize,
-    /// Flushes that may be in the air, each on a connection of its own.
+    /// Flushes side by side, each on a connection of its own. While some are slow there are more of them, up to
+    /// [`SPARE_CONNECTIONS`](limits::SPARE_CONNECTIONS).
     pub connections: usize,
     /// How long an operation may take before it is answered, known or not.
     pub order_deadline: Duration,
@@ -50,10 +51,17 @@ impl Default for LanesConfig {
         Self {
             lane_depth_max: limits::LANE_DEPTH_MAX,
             process_depth_max: limits::PROCESS_DEPTH_MAX,
-            connections: limits::FLUSH_CONNECTIONS,
+            connections: default_connections(),
             order_deadline: Duration::from_millis(limits::ORDER_DEADLINE_MS),
         }
     }
+}
+
+/// As many as there are processors, within [`FLUSH_CONNECTIONS_DEFAULT`](limits::FLUSH_CONNECTIONS_DEFAULT).
+#[must_use]
+pub fn default_connections() -> usize {
+    let (least, most) = limits::FLUSH_CONNECTIONS_DEFAULT.into_inner();
+    std::thread::available_parallelism().map_or(least, |count| count.get().clamp(least, most))
 }
 
 impl LanesConfig {

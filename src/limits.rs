@@ -54,9 +54,16 @@ pub const ATTEMPTS_BEFORE_ALONE: u32 = 4;
 pub const LANE_DEPTH_MAX: usize = 50_000;
 /// Default of `process_depth_max`: orders accepted and not yet answered, over all lanes.
 pub const PROCESS_DEPTH_MAX: usize = 200_000;
-/// Default of `connections`: flushes that may be in the air, each on its own database connection. One hot
-/// lane uses all of them; more would only make each flush of a spread load smaller.
-pub const FLUSH_CONNECTIONS: usize = 4;
+/// The default of `connections`, flushes side by side, is the number of processors within these bounds. One flush
+/// changes stock while another is prepared; with more of them than processors, each is smaller, and whoever commits
+/// waits for one that has lost its processor in the middle of a write.
+pub const FLUSH_CONNECTIONS_DEFAULT: std::ops::RangeInclusive<usize> = 2..=4;
+/// Flushes beside them, on connections of their own, that step in for those that take longer than
+/// [`SLOW_FLUSH_MS`]: they may wait for a lock.
+pub const SPARE_CONNECTIONS: usize = 2;
+/// A flush that is in the air for so long is slow, in milliseconds. It is well below the second for which the
+/// server lets a flush wait for a lock.
+pub const SLOW_FLUSH_MS: u64 = 200;
 /// Default of `order_deadline_ms`: an order that waits for so long is refused. Each step of a flush may take half of
 /// it, and a commit whose answer was lost is given up when the youngest order of its flush has waited for so long.
 pub const ORDER_DEADLINE_MS: u64 = 10_000;

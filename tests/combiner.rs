@@ -9,6 +9,7 @@ use hotrow::domain::{
 use hotrow::engine::{
     Action, Combiner, CommitOutcome, Execution, Failure, FlushId, Plan, Policy, SkuLeft, Verdicts,
 };
+use hotrow::limits::SLOW_FLUSH_MS;
 
 const POLICY: Policy =
     Policy { lane_depth_max: 1_000, flush_orders_max: 4, flights_max: 4, order_deadline_ms: 1_000 };
@@ -302,6 +303,39 @@ fn whoever_is_overdue_is_answered_when_the_flush_fails() {
     let unavailable = Verdict::NotExecuted(NotExecuted::DatabaseUnavailable);
     assert_eq!(desk.answers, [(0, unavailable.clone()), (1, unavailable)]);
     assert!(desk.combiner.is_idle());
+}
+
+/// Rows that somebody has locked hold up flushes, not the orders of other SKUs, nor more flushes than there are
+/// connections for.
+#[test]
+fn others_step_in_for_slow_flushes() {
+    let mut desk = Desk::new();
+    for (flush, sku) in [(1, "a"), (2, "b"), (3, "c"), (4, "d")] {
+        desk.arrive(sku, 2);
+        assert_eq!(desk.actions(), [format!("execute {flush} Merged 2")]);
+    }
+    desk.arrive("e", 2);
+    assert_eq!(desk.actions(), [""; 0], "as many as there may be");
+    desk.now_ms += SLOW_FLUSH_MS - 1;
+    assert_eq!(desk.actions(), [""; 0], "none of them is slow");
+    desk.now_ms += 1;
+    assert_eq!(desk.actions(), ["execute 5 Merged 2"]);
+    desk.arrive("f", 2);
+    assert_eq!(desk.actions(), ["execute 6 Merged 2"]);
+    desk.arrive("g", 2);
+    assert_eq!(desk.actions(), [""; 0], "all four are slow, but two step in");
+    assert_eq!(desk.executed(1), ["commit 1"]);
+    assert_eq!(desk.committed(1), ["execute 7 Merged 2"], "three are slow");
+    desk.arrive("h", 2);
+    desk.executed(2);
+    assert_eq!(desk.committed(2), ["execute 8 Merged 2"], "two are slow");
+    desk.arrive("i", 2);
+    desk.executed(3);
+    assert_eq!(desk.committed(3), [""; 0], "one is slow, and five are in the air");
+    desk.executed(4);
+    assert_eq!(desk.committed(4), [""; 0], "none is slow any more");
+    desk.executed(5);
+    assert_eq!(desk.committed(5), ["execute 9 Merged 2"]);
 }
 
 /// A database that is gone is found again without any order.

@@ -127,7 +127,7 @@ pub(crate) struct RunSettings {
     #[arg(long, default_value_t = 64)]
     pub chunk_orders: usize,
     /// Database connections of hotrow.
-    #[arg(long, default_value_t = hotrow::limits::FLUSH_CONNECTIONS)]
+    #[arg(long, default_value_t = hotrow::lane::default_connections())]
     pub flush_connections: usize,
     /// Connections of the bare writer on one hot SKU; elsewhere it has as many as hotrow.
     #[arg(long, default_value_t = 2)]

@@ -19,7 +19,7 @@ use super::planner::{Draft, draft, draft_ahead};
 use super::queue::{Arrival, Queue};
 use super::ring::Ring;
 use crate::domain::{MergeMode, Sku, Verdict};
-use crate::limits::{ATTEMPTS_BEFORE_APART, LANE_REST_MS, OUTAGE_GRACE_MS};
+use crate::limits::{ATTEMPTS_BEFORE_APART, LANE_REST_MS, OUTAGE_GRACE_MS, SPARE_CONNECTIONS};
 
 /// The combiner's bounds.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +28,7 @@ pub struct Policy {
     pub lane_depth_max: usize,
     /// Operations merged into one flush, at most.
     pub flush_orders_max: usize,
-    /// Flushes that may be in the air.
+    /// Flushes that may be in the air; more, up to [`SPARE_CONNECTIONS`], while some are slow.
     pub flights_max: usize,
     /// How long an operation may take, in milliseconds.
     pub order_deadline_ms: u64,
@@ -89,6 +89,8 @@ pub struct Combiner<T> {
     /// Lanes that may have a full flush waiting behind one that executes.
     crowded: VecDeque<LaneIx>,
     flights: FxHashMap<FlushId, Flight<T>>,
+    /// Places of flights that are slow, which others may take.
+    spare: usize,
     apart_flights: usize,
     next_flush: FlushId,
     next_arrival: Arrival,
@@ -122,6 +124,7 @@ impl<T> Combiner<T> {
             merging: Merging::default(),
             crowded: VecDeque::new(),
             flights: FxHashMap::default(),
+            spare: 0,
             apart_flights: 0,
             next_flush: first_flush,
             next_arrival: Arrival(0),
@@ -229,13 +232,15 @@ impl<T> Combiner<T> {
     /// Starts what can be started and returns everything that is to be done now.
     #[must_use = "actions that are not carried out leave callers without an answer"]
     pub fn actions(&mut self, now_ms: u64) -> Vec<Action<T>> {
+        let slow = self.flights.values().filter(|flight| flight.is_slow(now_ms)).count();
+        self.spare = slow.min(SPARE_CONNECTIONS);
         self.start_resolving(now_ms);
         self.start_probing(now_ms);
         while let Some(draft) = self.next_draft() {
-            self.launch(draft);
+            self.launch(now_ms, draft);
         }
         while let Some(draft) = self.next_draft_ahead() {
-            self.launch(draft);
+            self.launch(now_ms, draft);
         }
         self.due_actions()
     }
@@ -263,15 +268,19 @@ impl<T> Combiner<T> {
     /// Orders do not find out whether the database is back: each would wait for its own time-out.
     fn start_probing(&mut self, now_ms: u64) {
         let due = self.outage.is_some_and(|outage| now_ms >= outage.probe_at_ms);
-        if due && !self.probing && self.flights.len() < self.policy.flights_max {
+        if due && !self.probing && self.flights.len() < self.places() {
             self.probing = true;
             self.actions.push(Action::Probe);
         }
     }
 
+    fn places(&self) -> usize {
+        self.policy.flights_max + self.spare
+    }
+
     fn may_launch(&self) -> bool {
         let busy = self.flights.len() + usize::from(self.probing);
-        self.outage.is_none() && busy < self.policy.flights_max
+        self.outage.is_none() && busy < self.places()
     }
 
     fn next_draft(&mut self) -> Option<Draft<T>> {
@@ -279,7 +288,7 @@ impl<T> Combiner<T> {
             return None;
         }
         // Orders that have to be flushed apart may wait long for a row; leave room for the others.
-        let apart_allowed = self.apart_flights < self.policy.flights_max.div_ceil(2);
+        let apart_allowed = self.apart_flights < self.places().div_ceil(2);
         let orders_max = self.policy.flush_orders_max;
         draft(&mut self.ring, &mut self.lanes, &mut self.queue, orders_max, apart_allowed)
     }
@@ -316,7 +325,7 @@ impl<T> Combiner<T> {
         None
     }
 
-    fn launch(&mut self, draft: Draft<T>) {
+    fn launch(&mut self, now_ms: u64, draft: Draft<T>) {
         let id = self.next_flush;
         self.next_flush.0 += 1;
         let Draft { mode, operations, members, lanes, merging } = draft;
@@ -360,8 +369,16 @@ impl<T> Combiner<T> {
             self.actions.push(Action::Prepare(Arc::clone(&plan)));
             Stage::Preparing
         };
-        let flight =
-            Flight { plan, members, lanes: distinct, before, apart, unanswered: None, stage };
+        let flight = Flight {
+            since_ms: now_ms,
+            plan,
+            members,
+            lanes: distinct,
+            before,
+            apart,
+            unanswered: None,
+            stage,
+        };
         self.flights.insert(id, flight);
     }
 }

@@ -6,10 +6,13 @@ use super::lane::LaneIx;
 use super::outcome::{Left, Verdicts};
 use super::plan::{FlushId, Mode, Plan};
 use super::queue::Member;
+use crate::limits::SLOW_FLUSH_MS;
 
 /// A flush in the air.
 #[derive(Debug)]
 pub(super) struct Flight<T> {
+    /// When it started.
+    pub since_ms: u64,
     pub plan: Arc<Plan>,
     /// Whom to answer, in the plan's order.
     pub members: Vec<Member<T>>,
@@ -83,6 +86,11 @@ impl<T> Flight<T> {
         matches!(self.stage, Stage::Executing | Stage::Preparing | Stage::Prepared)
             && !matches!(self.plan.mode, Mode::AtOnce)
             && !self.plan.resolving
+    }
+
+    /// True once it takes so long that another may take its place.
+    pub(super) fn is_slow(&self, now_ms: u64) -> bool {
+        now_ms >= self.since_ms + SLOW_FLUSH_MS
     }
 
     /// When the last of the members has waited long enough.

@@ -16,7 +16,7 @@ use super::{Courier, LaneReport, LanesConfig, Message, Shared};
 use crate::cache::Commits;
 use crate::domain::Verdict;
 use crate::engine::{Action, Combiner, FlushId, LaneState, Policy};
-use crate::limits::FLUSH_ORDERS_MAX;
+use crate::limits::{FLUSH_ORDERS_MAX, SPARE_CONNECTIONS};
 use crate::store::mysql::Address;
 use crate::telemetry::metrics::ResolutionOutcome;
 
@@ -54,7 +54,11 @@ pub(super) fn start(
                 };
                 let engine = Engine {
                     combiner: Combiner::new(policy, first_flush),
-                    crew: Crew::start(&address, config.timing(), config.connections),
+                    crew: Crew::start(
+                        &address,
+                        config.timing(),
+                        config.connections + SPARE_CONNECTIONS,
+                    ),
                     tally: Tally::new(shared.metrics.clone()),
                     committed: Committed::new(told),
                     shared,

@@ -7,6 +7,7 @@ use hotrow::domain::{Operation, Sku};
 use hotrow::engine::{
     Action, Combiner, CommitOutcome, Execution, Failure, FlushId, MergeModes, Mode, Plan,
 };
+use hotrow::limits::SPARE_CONNECTIONS;
 
 use super::{Event, Flight, Incarnation, Stage, World};
 use crate::hits::Hit;
@@ -129,6 +130,7 @@ impl World {
         };
         let busy = |f: &&Flight| !matches!(f.stage, Stage::Unanswered | Stage::Over);
         let executing = flights.values().filter(busy).count();
+        let connections = self.setting.policy.flights_max + SPARE_CONNECTIONS;
         if stage == Stage::Preparing
             && let Some(other) = flights.values().find(|flight| wait_for_each_other(flight, &plan))
         {
@@ -136,7 +138,7 @@ impl World {
             let detail = format!("flush {ours} is prepared with an id of flush {theirs} before it");
             return Err(Violation::new(Rule::Protocol, detail));
         }
-        if !allowed || plan.operations.is_empty() || executing >= self.setting.policy.flights_max {
+        if !allowed || plan.operations.is_empty() || executing >= connections {
             let detail = format!("flush {} was started out of turn", name(plan.id));
             return Err(Violation::new(Rule::Protocol, detail));
         }
