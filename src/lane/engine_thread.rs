@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::committed::Committed;
 use super::crew::{Crew, Done, Report};
+use super::mailbox::Mailbox;
 use super::tally::Tally;
 use super::ticket::{Reply, deliver_all};
 use super::{Courier, LaneReport, LanesConfig, Message, Shared};
@@ -44,46 +46,56 @@ pub(super) fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("hotrow-engine".to_owned()).spawn(move || {
         let reader = Arc::clone(&shared);
-        let work = std::panic::AssertUnwindSafe(|| {
-            runtime.block_on(async {
-                let policy = Policy {
-                    lane_depth_max: config.lane_depth_max,
-                    flush_orders_max: FLUSH_ORDERS_MAX,
-                    flights_max: config.connections,
-                    order_deadline_ms: millis(config.order_deadline),
-                };
-                let engine = Engine {
-                    combiner: Combiner::new(policy, first_flush),
-                    crew: Crew::start(
-                        &address,
-                        config.timing(),
-                        config.connections + SPARE_CONNECTIONS,
-                    ),
-                    tally: Tally::new(shared.metrics.clone()),
-                    committed: Committed::new(told),
-                    shared,
-                    courier,
-                    started: Instant::now(),
-                    draining: false,
-                };
-                // As a task: whoever wakes the future of `block_on` has to write to the runtime's own eventfd, though
-                // it runs on the same thread.
-                if let Err(failed) = tokio::spawn(engine.run()).await {
-                    std::panic::resume_unwind(failed.into_panic());
-                }
-            });
+        live(&runtime, &reader.mailbox, || {
+            let policy = Policy {
+                lane_depth_max: config.lane_depth_max,
+                flush_orders_max: FLUSH_ORDERS_MAX,
+                flights_max: config.connections,
+                order_deadline_ms: millis(config.order_deadline),
+            };
+            Engine {
+                combiner: Combiner::new(policy, first_flush),
+                crew: Crew::start(
+                    &address,
+                    config.timing(),
+                    config.connections + SPARE_CONNECTIONS,
+                ),
+                tally: Tally::new(shared.metrics.clone()),
+                committed: Committed::new(told),
+                shared,
+                courier,
+                started: Instant::now(),
+                draining: false,
+            }
+            .run()
         });
-        if std::panic::catch_unwind(work).is_err() {
-            error!(
-                "the engine thread failed; callers whose orders were in flight are told that the \
-                 outcome is unknown, and the process ends: start it again"
-            );
-        }
-        reader.mailbox.close();
         // Nobody may be left to hear it.
         let _heard = ended.send(true);
     })?;
     Ok(stopped)
+}
+
+/// Runs the engine to its end. Should it fail, whoever waits for it is told that the outcome is unknown.
+fn live<F>(runtime: &Runtime, mailbox: &Mailbox, engine: impl FnOnce() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let work = std::panic::AssertUnwindSafe(|| {
+        runtime.block_on(async {
+            // As a task: whoever wakes the future of `block_on` has to write to the runtime's own eventfd, though
+            // it runs on the same thread.
+            if let Err(failed) = tokio::spawn(engine()).await {
+                std::panic::resume_unwind(failed.into_panic());
+            }
+        });
+    });
+    if std::panic::catch_unwind(work).is_err() {
+        error!(
+            "the engine thread failed; callers whose orders were in flight are told that the \
+             outcome is unknown, and the process ends: start it again"
+        );
+    }
+    mailbox.close();
 }
 
 struct Engine {
@@ -299,4 +311,38 @@ fn report_of(lane: LaneState) -> LaneReport {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::domain::{Line, Operation, Order, OrderId, Quantity, Sku};
+    use crate::lane::ticket::{Ticket, ticket};
+
+    fn waiting(mailbox: &Mailbox, id: &str) -> Ticket {
+        let line = Line { sku: Sku::new("a").unwrap(), quantity: Quantity::new(1).unwrap() };
+        let order = Order::new(OrderId::new("order_id", id).unwrap(), vec![line]).unwrap();
+        let (ticket, reply) = ticket();
+        let posted = mailbox.post(std::iter::once(Message::Submit(Operation::Take(order), reply)));
+        assert!(posted.is_ok());
+        ticket
+    }
+
+    #[test]
+    fn nobody_waits_for_an_engine_that_failed() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mailbox = Arc::new(Mailbox::default());
+        let (read, unread) = (waiting(&mailbox, "o-1"), waiting(&mailbox, "o-2"));
+        let engine = Arc::clone(&mailbox);
+        live(&runtime, &mailbox, || async move {
+            let _read = engine.next().expect("the first");
+            panic!("an engine fails");
+        });
+        for ticket in [read, unread] {
+            assert_eq!(ticket.now_or_never(), Some(Verdict::Unknown));
+        }
+        assert!(mailbox.post(std::iter::once(Message::Drain)).is_err(), "nobody reads any more");
+    }
 }

@@ -1,6 +1,6 @@
 //! Full queues, clients that hang up, and shutdown.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hotrow::embedded::Flavor;
 use sqlx::{Connection as _, MySql, MySqlConnection, Transaction};
@@ -227,7 +227,29 @@ async fn one_drains_and_the_other_takes_over(flavor: Flavor) {
     shop.close(&["order 201"]).await;
 }
 
+/// An engine with nothing to do looks around a few times a second, before its first order and after its last.
+async fn an_idle_engine_sleeps(flavor: Flavor) {
+    const WAKES_PER_S_MAX: f64 = 50.0;
+    let shop = Shop::open(database::fresh(flavor).await).await;
+    let hotrow = shop.serve(&[]).await;
+    let client = shop.client(&hotrow);
+    for orders in [0, 20] {
+        client.put_stock("a", 1_000).await;
+        let mut senders = send_at_once(&client, "o", "a", orders);
+        while let Some(answer) = senders.join_next().await {
+            assert_eq!(answer.unwrap().kind(), "201");
+        }
+        let (before, began) = (hotrow.engine_wakes(), Instant::now());
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let wakes = (hotrow.engine_wakes() - before) as f64;
+        let per_s = wakes / began.elapsed().as_secs_f64();
+        assert!(per_s < WAKES_PER_S_MAX, "{per_s} times a second after {orders} orders");
+    }
+    shop.close(&["order 201"]).await;
+}
+
 both_flavors!(
+    an_idle_engine_sleeps,
     a_lane_is_full,
     the_process_is_full,
     clients_hang_up,

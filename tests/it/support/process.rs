@@ -104,6 +104,18 @@ impl Hotrow {
         hotrow
     }
 
+    /// How often its engine has been woken.
+    pub(crate) fn engine_wakes(&self) -> u64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let named = |task: &PathBuf| {
+            fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "hotrow-engine")
+        };
+        let engine = tasks.map(|task| task.unwrap().path()).find(named).expect("its thread");
+        let status = fs::read_to_string(engine.join("status")).unwrap();
+        let waits = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        waits.expect("Linux counts them").trim().parse().unwrap()
+    }
+
     /// `KILL`, `TERM`, `INT`, `STOP` or `CONT`.
     pub(crate) fn signal(&self, signal: &str) {
         let status = Command::new("kill")
