@@ -39,8 +39,8 @@ pub struct LanesConfig {
     pub lane_depth_max: usize,
     /// Operations that may be accepted and not yet answered, over all lanes.
     pub process_depth_max: usize,
-    /// Flushes side by side, each on a connection of its own. While some are slow there are more of them, up to
-    /// [`SPARE_CONNECTIONS`](limits::SPARE_CONNECTIONS).
+    /// Flushes side by side, each on a connection of its own. While some are slow there are up to
+    /// [`SPARE_CONNECTIONS`](limits::SPARE_CONNECTIONS) more of them.
     pub connections: usize,
     /// How long an operation may take before it is answered, known or not.
     pub order_deadline: Duration,

@@ -28,7 +28,7 @@ pub struct Policy {
     pub lane_depth_max: usize,
     /// Operations merged into one flush, at most.
     pub flush_orders_max: usize,
-    /// Flushes that may be in the air; more, up to [`SPARE_CONNECTIONS`], while some are slow.
+    /// Flushes that may be in the air; up to [`SPARE_CONNECTIONS`] more while some are slow.
     pub flights_max: usize,
     /// How long an operation may take, in milliseconds.
     pub order_deadline_ms: u64,
