@@ -107,13 +107,13 @@ async fn what_is_prepared_does_not_remember(flavor: Flavor) {
     scene.run("ALTER TABLE stock ADD note INT, ADD INDEX (available)").await;
     let (_, left) = committed(connection.execute(&alone(u64::MAX, "o-b", "b", 4)).await);
     assert_eq!(left, [("b".to_owned(), 6)]);
+    assert!(session.is_some());
+    assert_eq!(connection.session(), session, "prepared once, executed ever since");
     scene.run("DELETE FROM change_gate").await;
     let execution = connection.execute(&alone(99, "o-99", "b", 1)).await;
     assert_eq!(execution, Execution::Failed(Failure::Statement), "without the gate");
     assert_eq!(connection.session(), None);
-    assert!(session.is_some());
-    let ids = scene.movements().await.len();
-    assert_eq!(ids, 6, "those that were accepted");
+    assert_eq!(scene.movements().await.len(), 6, "those that were accepted");
     assert_eq!(scene.stock().await, ["a 8 6", "b 6 2"]);
     let last = "SELECT CONCAT_WS(' ', sku, version, flush_id, available, delta, orders) \
                 FROM stock_version WHERE sku = 'b' AND version = 2";
