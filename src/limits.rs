@@ -232,14 +232,14 @@ pub const GATE_REST_FACTOR: u32 = 10;
 
 /// Stock rows that reconciliation reads at a time, each with what its versions say: few, so that an order waits a few
 /// milliseconds for the processor at most.
-pub const RECONCILE_STOCK_PAGE: usize = 256;
+pub const RECONCILE_STOCK_PAGE: usize = 64;
 /// Rows of the ledger, or entries of the cache, that reconciliation reads at a time: few, so that an order waits a few
 /// milliseconds for the processor at most. More than the rows of any order: 50 lines, and as an id of its own an
 /// opening and an adjustment.
-pub const RECONCILE_PAGE: usize = 1_024;
+pub const RECONCILE_PAGE: usize = 256;
 /// SKUs whose sums, and rows of `stock`, reconciliation keeps in memory. For each so many the ledger is read
 /// once.
-pub const RECONCILE_PASS_SKUS: usize = 1_000_000;
+pub const RECONCILE_PASS_SKUS: usize = 1 << 20;
 /// Differences of one run that are recorded; more are counted.
 pub const RECONCILE_DRIFTS_MAX: usize = 10_000;
 /// After each page reconciliation rests this many times as long as the page took.

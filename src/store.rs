@@ -7,8 +7,8 @@ mod record;
 pub(crate) mod together;
 
 pub use books::{
-    BooksSum, CacheState, Drift, Failure, LedgerPage, LedgerRow, Mend, Mended, RecordedDrift, Run,
-    RunKind, RunPhase, StockBooks,
+    BooksSum, CacheState, Drift, Failure, LedgerRow, Mend, Mended, RecordedDrift, Run, RunKind,
+    RunPhase, StockBooks,
 };
 pub use change::{Change, Cursor};
 pub use record::{

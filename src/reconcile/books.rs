@@ -1,11 +1,12 @@
 //! Compares stock with its ledger: one pass over some SKUs and the whole ledger, in pages.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::domain::Sku;
 use crate::limits::{RECONCILE_PAGE, RECONCILE_REST_FACTOR, RECONCILE_STOCK_PAGE};
 use crate::store::mysql::{ChangeFeed, ReconcileConnection};
-use crate::store::{Cursor, StockBooks, StoreError};
+use crate::store::{BooksSum, Cursor, StockBooks, StoreError};
 
 use super::classes::{Versions, of_books, of_order};
 use super::findings::Findings;
@@ -15,11 +16,16 @@ use super::{Progress, Watch};
 /// The least time from one look at the end of the change feed to the next: each holds up the flushes for about
 /// one commit.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
-/// It is looked at when so many flushes are read behind the last one, or when a page takes so long.
+/// The ledger is read in one state of the database for so long: each further one costs reading the flushes behind
+/// that end, and during each the server keeps what changes.
+const SNAPSHOT_LASTS: Duration = Duration::from_millis(250);
+/// The end is looked at when so many flushes are read behind the last one, or when reading them takes so long.
 const LOOK_FLUSHES: usize = 500;
 const LOOK_TOOK: Duration = Duration::from_millis(50);
 /// How often it is tried to find the end of the change feed before a pass.
 const LOOKS_MAX: usize = 10;
+/// What takes shorter is done without a rest.
+const WORKS: Duration = Duration::from_millis(1);
 /// Versions that are added up at a time.
 const VERSIONS_PAGE: usize = 100_000;
 
@@ -49,33 +55,27 @@ pub(super) async fn pass(
     watch: Watch<'_>,
 ) -> Result<Pass, StoreError> {
     let place = end_of(feed).await?;
+    let looked = Instant::now();
     connection.begin_snapshot().await?;
-    let early = connection.flushes_after(place).await?;
-    let (stock, next) = match scope {
-        Scope::After(after, limit) => read_stock(connection, after, limit, watch).await?,
-        Scope::Only(skus) => (connection.stock_of(skus).await?, None),
+    let mut sums = Sums::new(connection.flushes_after(place).await?);
+    let next = match scope {
+        Scope::After(after, limit) => {
+            read_stock(connection, after, limit, &mut sums, watch).await?
+        }
+        Scope::Only(skus) => {
+            sums.expect(connection.stock_of(skus).await?);
+            None
+        }
     };
     connection.end_snapshot().await?;
-    let skus = stock.len() as u64;
-    let mut sums = aside(move || Sums::new(stock, early)).await;
-    read_ledger(connection, feed, place, &mut sums, findings, watch).await?;
-    for (stock, sum) in aside(move || sums.unbalanced()).await {
+    let seen = (place, looked);
+    read_ledger(connection, feed, seen, &mut sums, findings, watch).await?;
+    let skus = sums.skus() as u64;
+    for (_, (stock, sum)) in unbalanced(sums).await {
         let versions = versions(connection, &stock).await?;
         of_books(&stock, sum, versions).into_iter().for_each(|drift| findings.push(drift));
     }
     Ok(Pass { skus, next })
-}
-
-/// Goes through all SKUs of a pass, which takes long enough to keep requests waiting that share the thread.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is ending, and this with it.
-            Err(_) => std::future::pending().await,
-        },
-    }
 }
 
 /// A transaction that is stuck hides the end of the feed until it ends.
@@ -91,25 +91,26 @@ async fn end_of(feed: &ChangeFeed) -> Result<Cursor, StoreError> {
     }
 }
 
+/// Returns the last SKU that was read, if there are more.
 async fn read_stock(
     connection: &mut ReconcileConnection,
     after: &str,
     limit: usize,
+    sums: &mut Sums,
     watch: Watch<'_>,
-) -> Result<(Vec<StockBooks>, Option<Box<str>>), StoreError> {
-    let mut stock = Vec::new();
+) -> Result<Option<Box<str>>, StoreError> {
     let mut after = Box::from(after);
     loop {
         let began = Instant::now();
-        let page = RECONCILE_STOCK_PAGE.min(limit - stock.len());
+        let page = RECONCILE_STOCK_PAGE.min(limit - sums.skus());
         let (page, next) = connection.stock_after(&after, page).await?;
-        stock.extend(page);
-        let Some(last) = next else { return Ok((stock, None)) };
-        if stock.len() == limit {
-            return Ok((stock, Some(last)));
+        sums.expect(page);
+        let Some(last) = next else { return Ok(None) };
+        if sums.skus() == limit {
+            return Ok(Some(last));
         }
         after = last;
-        watch(Progress::Stock { skus: stock.len() as u64 });
+        watch(Progress::Stock { skus: sums.skus() as u64 });
         rest(began.elapsed()).await;
     }
 }
@@ -117,35 +118,58 @@ async fn read_stock(
 async fn read_ledger(
     connection: &mut ReconcileConnection,
     feed: &ChangeFeed,
-    place: Cursor,
+    (mut place, mut looked): (Cursor, Instant),
     sums: &mut Sums,
     findings: &mut Findings,
     watch: Watch<'_>,
 ) -> Result<(), StoreError> {
-    let mut after = Box::from("");
+    let mut next = Some(Box::from(""));
     let mut rows = 0;
-    let (mut place, mut looked) = (place, Instant::now());
-    let mut is_far = false;
-    loop {
-        // What is complete before a page is read is seen with it, and need not be read with the next one.
+    let mut is_far = true;
+    while next.is_some() {
+        // What is complete before a snapshot is seen in it, and need not be read with the next one.
         let mut complete = place;
         if is_far && looked.elapsed() >= LOOK_PAUSE {
             looked = Instant::now();
             // Without it more is read, and nothing is missed.
             complete = feed.end().await.unwrap_or(place);
         }
-        let page = connection.ledger_after(&after, RECONCILE_PAGE, place).await?;
+        let begun = Instant::now();
+        connection.begin_snapshot().await?;
+        let flushes = connection.flushes_after(place).await?;
         place = complete;
-        is_far = page.flushes.len() >= LOOK_FLUSHES || page.took >= LOOK_TOOK;
-        for order in sums.add(&page) {
-            findings.push(of_order(order));
+        is_far = flushes.len() >= LOOK_FLUSHES || begun.elapsed() >= LOOK_TOOK;
+        sums.see(&flushes);
+        rest(begun.elapsed()).await;
+        let pages = Instant::now();
+        while let Some(after) = next.take_if(|_| pages.elapsed() < SNAPSHOT_LASTS) {
+            let began = Instant::now();
+            let page;
+            (page, next) = connection.ledger_after(&after, RECONCILE_PAGE).await?;
+            for order in sums.add(&page) {
+                findings.push(of_order(order));
+            }
+            rows += page.len() as u64;
+            watch(Progress::Ledger { rows });
+            rest(began.elapsed()).await;
         }
-        rows += page.rows.len() as u64;
-        watch(Progress::Ledger { rows });
-        let Some(next) = page.next else { return Ok(()) };
-        after = next;
-        rest(page.took).await;
+        connection.end_snapshot().await?;
     }
+    Ok(())
+}
+
+/// In the order of the SKUs.
+async fn unbalanced(mut sums: Sums) -> BTreeMap<Sku, (StockBooks, BooksSum)> {
+    let mut found = BTreeMap::new();
+    let mut began = Instant::now();
+    while let Some(part) = sums.end_part() {
+        found.extend(part.into_iter().map(|(stock, sum)| (stock.sku.clone(), (stock, sum))));
+        if began.elapsed() >= WORKS {
+            rest(began.elapsed()).await;
+            began = Instant::now();
+        }
+    }
+    found
 }
 
 /// What all versions of a SKU add up to, of those that its stock row has seen.

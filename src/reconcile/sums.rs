@@ -1,23 +1,31 @@
 //! Adds the ledger up, SKU by SKU, while it grows.
 //!
-//! Stock is read first, in one state of the database, and the ledger after it, page by page. What is counted
-//! is what had been committed in that first state: the movements of all flushes that were not seen in it are
-//! left out, and those that were seen in it are in every page.
+//! Stock is read first, in one state of the database, and the ledger after it, in later ones. What is counted is
+//! what had been committed in that first state: the movements of all flushes that were not seen in it are left
+//! out, and those that were seen in it are in every later one.
 
 use std::collections::HashSet;
+use std::hash::BuildHasher;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use crate::domain::Sku;
-use crate::store::{BooksSum, LedgerPage, StockBooks};
+use crate::store::{BooksSum, LedgerRow, StockBooks};
 
 use super::classes::balances;
 use super::orders::{self, BrokenOrder};
 
+/// The SKUs are kept in so many parts: to make room in one of a million SKUs, or to go through it, takes about a
+/// millisecond, and whoever shares the thread waits no longer.
+const PARTS: usize = 256;
+
+type Accounts = FxHashMap<Sku, (StockBooks, BooksSum)>;
+
 /// The sums of some SKUs.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sums {
-    accounts: FxHashMap<Sku, (StockBooks, BooksSum)>,
+    parts: Vec<Accounts>,
+    skus: usize,
     /// Flushes that were seen when stock was read.
     early: FxHashSet<u64>,
     /// Flushes that were seen since, for the first time.
@@ -25,36 +33,53 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// For stock that was read in one state of the database, and the flushes seen in it behind a place up to
-    /// which the change feed was complete before.
+    /// For stock that is read in one state of the database, and the flushes seen in it behind a place up to which
+    /// the change feed was complete before.
     #[must_use]
-    pub fn new(stock: Vec<StockBooks>, early: Vec<u64>) -> Self {
-        let accounts = stock.into_iter().map(|stock| {
-            let carried = stock.carried;
-            (stock.sku.clone(), (stock, carried))
-        });
+    pub fn new(early: Vec<u64>) -> Self {
         Self {
-            accounts: accounts.collect(),
+            parts: std::iter::repeat_with(Accounts::default).take(PARTS).collect(),
+            skus: 0,
             early: early.into_iter().collect(),
             late: HashSet::default(),
         }
     }
 
-    /// Counts a page. Returns the orders on it that contradict themselves and begin with one of these SKUs.
-    pub fn add(&mut self, page: &LedgerPage) -> Vec<BrokenOrder> {
+    /// Takes in stock of that state.
+    pub fn expect(&mut self, stock: Vec<StockBooks>) {
+        self.skus += stock.len();
+        for stock in stock {
+            let carried = stock.carried;
+            self.parts[part(stock.sku.as_str())].insert(stock.sku.clone(), (stock, carried));
+        }
+    }
+
+    /// How many SKUs it is over.
+    #[must_use]
+    pub fn skus(&self) -> usize {
+        self.skus
+    }
+
+    /// Begins another state: these flushes are seen in it.
+    pub fn see(&mut self, flushes: &[u64]) {
         // Opening stock has no flush; whether its SKU was seen tells.
-        let flushes = page.flushes.iter().copied().filter(|flush| *flush != 0);
+        let flushes = flushes.iter().copied().filter(|flush| *flush != 0);
         self.late.extend(flushes.filter(|flush| !self.early.contains(flush)));
+    }
+
+    /// Counts rows of the state that was begun last, all of an order together. Returns the orders that contradict
+    /// themselves and begin with one of these SKUs.
+    pub fn add(&mut self, rows: &[LedgerRow]) -> Vec<BrokenOrder> {
         let mut broken = Vec::new();
-        for order in page.rows.chunk_by(|row, next| row.order_id == next.order_id) {
+        for order in rows.chunk_by(|row, next| row.order_id == next.order_id) {
             for row in order.iter().filter(|row| !self.late.contains(&row.flush)) {
-                if let Some((_, sum)) = self.accounts.get_mut(&*row.sku) {
+                if let Some((_, sum)) = self.parts[part(&row.sku)].get_mut(&*row.sku) {
                     // A sum that fits is right whatever was passed on the way.
                     sum.available = sum.available.wrapping_add(row.delta);
                     sum.held = sum.held.wrapping_add(row.held_delta);
                 }
             }
-            if let Some((first, _)) = self.accounts.get(&*order[0].sku)
+            if let Some((first, _)) = self.parts[part(&order[0].sku)].get(&*order[0].sku)
                 && let Err(problem) = orders::check(order)
             {
                 let what = format!("order {}: {problem}", order[0].order_id);
@@ -64,21 +89,23 @@ impl Sums {
         broken
     }
 
-    /// The SKUs whose books have to be looked at more closely, with their sums, in the order of the SKUs.
-    #[must_use]
-    pub fn unbalanced(self) -> Vec<(StockBooks, BooksSum)> {
-        let accounts = self.accounts.into_values();
-        let mut found: Vec<_> = accounts.filter(|(stock, sum)| !balances(stock, *sum)).collect();
-        found.sort_unstable_by(|(stock, _), (other, _)| stock.sku.cmp(&other.sku));
-        found
+    /// Ends a part of the SKUs: those whose books have to be looked at more closely, with their sums. `None` when
+    /// all have ended.
+    pub fn end_part(&mut self) -> Option<Vec<(StockBooks, BooksSum)>> {
+        let accounts = self.parts.pop()?.into_values();
+        Some(accounts.filter(|(stock, sum)| !balances(stock, *sum)).collect())
     }
+}
+
+fn part(sku: &str) -> usize {
+    // Of other bits than the table within the part.
+    (FxBuildHasher.hash_one(sku) >> 32) as usize % PARTS
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::{Kind, Step};
-    use crate::store::LedgerRow;
 
     fn stock(name: &str) -> StockBooks {
         let sku = Sku::new(name).unwrap();
@@ -107,35 +134,35 @@ mod tests {
         }
     }
 
-    fn page(rows: Vec<LedgerRow>, flushes: Vec<u64>) -> LedgerPage {
-        LedgerPage { rows, flushes, ..LedgerPage::default() }
-    }
-
-    fn sums(sums: Sums) -> Vec<(String, i64)> {
-        let all = sums.unbalanced().into_iter();
-        all.map(|(stock, sum)| (stock.sku.to_string(), sum.available)).collect()
+    fn sums(mut sums: Sums) -> Vec<(String, i64)> {
+        let all = std::iter::from_fn(|| sums.end_part()).flatten();
+        let mut all: Vec<_> =
+            all.map(|(stock, sum)| (stock.sku.to_string(), sum.available)).collect();
+        all.sort_unstable();
+        all
     }
 
     #[test]
-    fn flushes_that_were_not_seen_with_stock_are_left_out_on_every_page() {
-        let mut seen = Sums::new(vec![stock("b"), stock("a")], vec![7]);
+    fn flushes_that_were_not_seen_with_stock_are_left_out_in_every_state() {
+        let mut seen = Sums::new(vec![7]);
+        seen.expect(vec![stock("b")]);
+        seen.expect(vec![stock("a")]);
         // 7 is behind the place that was complete, and was seen; 8 was not; 3 is before that place.
-        let rows = vec![opening("a"), opening("b"), take("o-1", "a", 7), take("o-2", "a", 8)];
-        seen.add(&page(rows, vec![0, 7, 8]));
-        // What a page has seen once counts for those behind it, whose snapshot does not tell it again.
-        seen.add(&page(
-            vec![take("o-3", "a", 8), take("o-4", "b", 3), take("o-5", "b", 9)],
-            vec![9],
-        ));
+        seen.see(&[0, 7, 8]);
+        seen.add(&[opening("a"), opening("b"), take("o-1", "a", 7), take("o-2", "a", 8)]);
+        // What was seen in one state counts in those behind it, which do not tell it again.
+        seen.see(&[9]);
+        seen.add(&[take("o-3", "a", 8), take("o-4", "b", 3), take("o-5", "b", 9)]);
         assert_eq!(sums(seen), [("a".to_owned(), 9), ("b".to_owned(), 9)]);
     }
 
     #[test]
     fn other_skus_are_not_counted_nor_are_their_orders_judged() {
-        let mut some = Sums::new(vec![stock("a")], Vec::new());
+        let mut some = Sums::new(Vec::new());
+        some.expect(vec![stock("a")]);
         let broken = |name: &str| LedgerRow { step: Some(Step::Settle), ..take("o-1", name, 1) };
-        assert_eq!(some.add(&page(vec![broken("b")], Vec::new())), []);
-        let found = some.add(&page(vec![broken("a")], Vec::new()));
+        assert_eq!(some.add(&[broken("b")]), []);
+        let found = some.add(&[broken("a")]);
         assert_eq!(found[0].sku.as_str(), "a");
         assert!(found[0].what.starts_with("order o-1: line 1, step settle"), "{}", found[0].what);
         assert_eq!(sums(some), [("a".to_owned(), -1)]);

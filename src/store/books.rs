@@ -1,7 +1,5 @@
 //! Stock and ledger as reconciliation reads them: whatever stands there, also what hotrow never writes.
 
-use std::time::Duration;
-
 use crate::domain::{Kind, Sku, Step};
 use crate::telemetry::metrics::DriftClass;
 
@@ -54,19 +52,6 @@ pub struct LedgerRow {
     pub held_delta: i64,
     /// The transaction that wrote it.
     pub flush: u64,
-}
-
-/// A page of the ledger, and which flushes were seen with it.
-#[derive(Clone, Debug, Default)]
-pub struct LedgerPage {
-    /// The rows, all of an order together.
-    pub rows: Vec<LedgerRow>,
-    /// After this order id comes the next page; `None` when there is none.
-    pub next: Option<Box<str>>,
-    /// Flushes with a place behind the one that was asked for.
-    pub flushes: Vec<u64>,
-    /// How long reading it took.
-    pub took: Duration,
 }
 
 /// What an adjustment has to do so that the books of a SKU balance; see `sql/statements/reconcile_mend.sql`.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use hotrow::cache::{Cache, CacheConfig};
 use hotrow::domain::Sku;
 use hotrow::embedded::Flavor;
+use hotrow::limits::RECONCILE_PAGE;
 use hotrow::reconcile::{Progress, Reconcile, Request};
 use hotrow::telemetry::metrics::Metrics;
 use parking_lot::Mutex;
@@ -122,8 +123,8 @@ async fn the_books_do_not_wait_for_the_cache(flavor: Flavor) {
     );
 }
 
-/// SKUs of two pages.
-const TWO_PAGES: &str = "INSERT INTO stock (sku, available, version) \
+/// SKUs of some pages.
+const PAGES: &str = "INSERT INTO stock (sku, available, version) \
     WITH RECURSIVE d (n) AS (SELECT 10 UNION ALL SELECT n + 1 FROM d WHERE n < 44) \
     SELECT CONCAT('s-', a.n, b.n), 1, 1 FROM d AS a, d AS b";
 
@@ -136,7 +137,7 @@ async fn a_cache_that_goes_away_is_told(flavor: Flavor) {
         stale: Duration::from_secs(60),
     };
     let shop = Shop::open(database::fresh(flavor).await).await;
-    run(&shop.database, TWO_PAGES).await;
+    run(&shop.database, PAGES).await;
     let cache = Cache::open(&config, Metrics::new()).unwrap();
     let library = Reconcile { cache: Some((cache, Vec::new())), ..library(&shop.database).await };
     let there = Mutex::new(Some(redis));
@@ -147,8 +148,9 @@ async fn a_cache_that_goes_away_is_told(flavor: Flavor) {
     };
     let request = Request { dry_run: false, pass_skus: 1_000 };
     let report = library.full(request, &watch).await.unwrap();
-    let last = "SELECT sku FROM stock ORDER BY sku LIMIT 1 OFFSET 1023";
-    let last = shop.database.lines(last).await.remove(0);
+    let last = RECONCILE_PAGE - 1;
+    let last = format!("SELECT sku FROM stock ORDER BY sku LIMIT 1 OFFSET {last}");
+    let last = shop.database.lines(&last).await.remove(0);
     let told = format!("only up to SKU {last}, then the cache is down");
     assert_eq!((report.run.cache.reason(), report.run.skus), (Some(&*told), 1_225));
 }

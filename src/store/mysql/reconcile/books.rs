@@ -1,7 +1,5 @@
 //! Stock and ledger, read in pages.
 
-use std::time::Instant;
-
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
@@ -10,10 +8,7 @@ use crate::domain::{Kind, Sku, Step};
 use crate::store::mysql::connect::text;
 use crate::store::mysql::statement as sql;
 use crate::store::mysql::statement::{write_foreign_id, write_id, write_int, write_rows};
-use crate::store::{BooksSum, Cursor, LedgerPage, LedgerRow, StockBooks, StoreError};
-
-/// Columns of `reconcile_movements.sql`.
-const MOVEMENT_COLUMNS: usize = 8;
+use crate::store::{BooksSum, Cursor, LedgerRow, StockBooks, StoreError};
 
 /// A page of things in the order of their ids, and after which id the next one comes, if there is one.
 type Page<T> = (Vec<T>, Option<Box<str>>);
@@ -123,8 +118,8 @@ impl ReconcileConnection {
         self.0.run(script, |_, rows| rows.iter().map(|row| row.try_get(0)).collect()).await
     }
 
-    /// The ledger after an order id, about `limit` rows, and the flushes behind a place, in one state of the
-    /// database. `limit` has to be more than the rows of any order.
+    /// The ledger after an order id, about `limit` rows, all of an order together. `limit` has to be more than the
+    /// rows of any order.
     ///
     /// # Errors
     /// See [`ReconcileConnection::acquire`].
@@ -132,21 +127,13 @@ impl ReconcileConnection {
         &mut self,
         after: &str,
         limit: usize,
-        place: Cursor,
-    ) -> Result<LedgerPage, StoreError> {
-        let began = Instant::now();
-        let mut script = sql::BEGIN_SNAPSHOT.text().to_owned();
-        script.push_str(";\n");
+    ) -> Result<Page<LedgerRow>, StoreError> {
+        let mut script = String::new();
         sql::RECONCILE_MOVEMENTS.write(&mut script, |hole, script| match hole {
             "after" => write_foreign_id(script, after),
             _ => write_int(script, limit),
         });
-        script.push_str(";\n");
-        sql::RECONCILE_FLUSHES.write(&mut script, |_, script| write_int(script, place.0));
-        script.push_str(";\nCOMMIT");
-        let mut page = self.0.run(script, |_, rows| ledger_page(&rows, limit)).await?;
-        page.took = began.elapsed();
-        Ok(page)
+        self.0.run(script, |_, rows| ledger_page(&rows, limit)).await
     }
 
     /// The newest version of a SKU, whatever its stock row says; 0 if there is none.
@@ -233,25 +220,17 @@ fn stock_books(row: &MySqlRow, carried: BooksSum) -> Result<Option<StockBooks>, 
     }))
 }
 
-fn ledger_page(rows: &[MySqlRow], limit: usize) -> Result<LedgerPage, sqlx::Error> {
-    let movements = rows.iter().take_while(|row| row.len() == MOVEMENT_COLUMNS);
-    let mut page = LedgerPage {
-        rows: movements.map(ledger_row).collect::<Result<_, _>>()?,
-        ..LedgerPage::default()
-    };
-    let flushes = rows[page.rows.len()..].iter();
-    page.flushes = flushes.map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    if page.rows.len() == limit {
-        // The last order may go on behind the page: the next one begins with it.
-        let last = page.rows[limit - 1].order_id.clone();
-        let whole = page.rows.partition_point(|row| row.order_id < last);
-        page.rows.truncate(whole);
-        let next = page.rows.last().map(|row| row.order_id.clone());
-        page.next = Some(next.ok_or_else(|| {
-            sqlx::Error::Decode(format!("order {last} has {limit} rows or more").into())
-        })?);
+fn ledger_page(rows: &[MySqlRow], limit: usize) -> Result<Page<LedgerRow>, sqlx::Error> {
+    let mut movements: Vec<_> = rows.iter().map(ledger_row).collect::<Result<_, _>>()?;
+    if movements.len() < limit {
+        return Ok((movements, None));
     }
-    Ok(page)
+    // The last order may go on behind the page: the next one begins with it.
+    let last = movements[limit - 1].order_id.clone();
+    movements.truncate(movements.partition_point(|row| row.order_id < last));
+    let next = movements.last().map(|row| row.order_id.clone());
+    let too_long = || sqlx::Error::Decode(format!("order {last} has {limit} rows or more").into());
+    Ok((movements, Some(next.ok_or_else(too_long)?)))
 }
 
 fn ledger_row(row: &MySqlRow) -> Result<LedgerRow, sqlx::Error> {
