@@ -230,11 +230,10 @@ pub const GATE_WAIT_MAX_MS: u64 = 400;
 /// When it was not enough, it is not tried again for this many times as long.
 pub const GATE_REST_FACTOR: u32 = 10;
 
-/// Stock rows that reconciliation reads at a time, each with what its versions say: few, so that an order waits a few
-/// milliseconds for the processor at most.
-pub const RECONCILE_STOCK_PAGE: usize = 64;
-/// Rows of the ledger, or entries of the cache, that reconciliation reads at a time: few, so that an order waits a few
-/// milliseconds for the processor at most. More than the rows of any order: 50 lines, and as an id of its own an
+/// Stock rows that reconciliation reads at a time, each with what its versions say: about half a millisecond's work,
+/// so that an order waits no longer than that for the processor.
+pub const RECONCILE_STOCK_PAGE: usize = 32;
+/// Rows of the ledger, or entries of the cache, that reconciliation reads at a time: as few for the same reason. More than the rows of any order: 50 lines, and as an id of its own an
 /// opening and an adjustment.
 pub const RECONCILE_PAGE: usize = 256;
 /// SKUs whose sums, and rows of `stock`, reconciliation keeps in memory. For each so many the ledger is read

@@ -1,5 +1,6 @@
--- What the archived movements of the SKUs of a page add up to. Joined to it, each that has none would cost a lookup.
+-- What the archived movements of the next SKUs that have any add up to.
 SELECT sku, available, held
 FROM movement_carried FORCE INDEX (PRIMARY)
-WHERE sku BETWEEN {first} AND {last}
+WHERE sku > {after}
 ORDER BY sku
+LIMIT {limit}

@@ -60,10 +60,13 @@ pub(super) async fn pass(
     let mut sums = Sums::new(connection.flushes_after(place).await?);
     let next = match scope {
         Scope::After(after, limit) => {
-            read_stock(connection, after, limit, &mut sums, watch).await?
+            let last = read_stock(connection, after, limit, &mut sums, watch).await?;
+            read_carried(connection, after, last.as_deref(), &mut sums).await?;
+            last
         }
         Scope::Only(skus) => {
             sums.expect(connection.stock_of(skus).await?);
+            read_carried(connection, "", None, &mut sums).await?;
             None
         }
     };
@@ -111,6 +114,25 @@ async fn read_stock(
         }
         after = last;
         watch(Progress::Stock { skus: sums.skus() as u64 });
+        rest(began.elapsed()).await;
+    }
+}
+
+async fn read_carried(
+    connection: &mut ReconcileConnection,
+    after: &str,
+    last: Option<&str>,
+    sums: &mut Sums,
+) -> Result<(), StoreError> {
+    let mut after = Box::from(after);
+    loop {
+        let began = Instant::now();
+        let (page, next) = connection.carried_after(&after, RECONCILE_PAGE).await?;
+        sums.carry(&page);
+        match next {
+            Some(next) if last.is_none_or(|last| *next < *last) => after = next,
+            _ => return Ok(()),
+        }
         rest(began.elapsed()).await;
     }
 }

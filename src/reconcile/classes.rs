@@ -168,7 +168,6 @@ mod tests {
             version: 4,
             recorded: Some(85),
             surpassed: false,
-            carried: BooksSum::default(),
         }
     }
     const SUM: BooksSum = BooksSum { available: 85, held: 5 };

@@ -49,8 +49,23 @@ impl Sums {
     pub fn expect(&mut self, stock: Vec<StockBooks>) {
         self.skus += stock.len();
         for stock in stock {
-            let carried = stock.carried;
-            self.parts[part(stock.sku.as_str())].insert(stock.sku.clone(), (stock, carried));
+            let sku = stock.sku.clone();
+            self.parts[part(sku.as_str())].insert(sku, (stock, BooksSum::default()));
+        }
+    }
+
+    /// Counts movements of that state that were archived.
+    pub fn carry(&mut self, carried: &[(Box<str>, BooksSum)]) {
+        for (sku, carried) in carried {
+            self.count(sku, *carried);
+        }
+    }
+
+    fn count(&mut self, sku: &str, change: BooksSum) {
+        if let Some((_, sum)) = self.parts[part(sku)].get_mut(sku) {
+            // A sum that fits is right whatever was passed on the way.
+            sum.available = sum.available.wrapping_add(change.available);
+            sum.held = sum.held.wrapping_add(change.held);
         }
     }
 
@@ -72,11 +87,9 @@ impl Sums {
     pub fn add(&mut self, rows: &[LedgerRow]) -> Vec<BrokenOrder> {
         let mut broken = Vec::new();
         for order in rows.chunk_by(|row, next| row.order_id == next.order_id) {
-            for row in order.iter().filter(|row| !self.late.contains(&row.flush)) {
-                if let Some((_, sum)) = self.parts[part(&row.sku)].get_mut(&*row.sku) {
-                    // A sum that fits is right whatever was passed on the way.
-                    sum.available = sum.available.wrapping_add(row.delta);
-                    sum.held = sum.held.wrapping_add(row.held_delta);
+            for row in order {
+                if !self.late.contains(&row.flush) {
+                    self.count(&row.sku, BooksSum { available: row.delta, held: row.held_delta });
                 }
             }
             if let Some((first, _)) = self.parts[part(&order[0].sku)].get(&*order[0].sku)
@@ -109,12 +122,11 @@ mod tests {
 
     fn stock(name: &str) -> StockBooks {
         let sku = Sku::new(name).unwrap();
-        let carried = BooksSum::default();
         // So that each is looked at more closely.
         let recorded = None;
         let (held, held_apart) = (0, 0);
         let (version, surpassed) = (1, false);
-        StockBooks { sku, available: 9, held, held_apart, version, recorded, surpassed, carried }
+        StockBooks { sku, available: 9, held, held_apart, version, recorded, surpassed }
     }
 
     fn opening(name: &str) -> LedgerRow {

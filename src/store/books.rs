@@ -20,8 +20,6 @@ pub struct StockBooks {
     pub recorded: Option<i64>,
     /// Whether there is a row of a later version.
     pub surpassed: bool,
-    /// What its movements that were archived add up to.
-    pub carried: BooksSum,
 }
 
 /// What movements of a SKU add up to.

@@ -7,7 +7,9 @@ use super::ReconcileConnection;
 use crate::domain::{Kind, Sku, Step};
 use crate::store::mysql::connect::text;
 use crate::store::mysql::statement as sql;
-use crate::store::mysql::statement::{write_foreign_id, write_id, write_int, write_rows};
+use crate::store::mysql::statement::{
+    Statement, write_foreign_id, write_id, write_int, write_rows,
+};
 use crate::store::{BooksSum, Cursor, LedgerRow, StockBooks, StoreError};
 
 /// A page of things in the order of their ids, and after which id the next one comes, if there is one.
@@ -36,20 +38,15 @@ impl ReconcileConnection {
     /// # Errors
     /// See [`ReconcileConnection::acquire`].
     pub async fn skus(&mut self, after: &str, limit: usize) -> Result<Page<Sku>, StoreError> {
-        let mut script = String::new();
-        sql::RECONCILE_SKUS.write(&mut script, |hole, script| match hole {
-            "after" => write_foreign_id(script, after),
-            _ => write_int(script, limit),
-        });
         let page = |rows: &[MySqlRow]| {
             let skus = rows.iter().map(|row| Ok(Sku::new(text(row, 0)?).ok()));
             Ok((flat(skus)?, next(rows, limit)?))
         };
+        let script = page_after(&sql::RECONCILE_SKUS, after, limit);
         self.0.run(script, |_, rows| page(&rows)).await
     }
 
-    /// The stock of the SKUs after one, in their order. What was written by hand and is no SKU is left out. It is
-    /// read by two statements, so one state of the database has to have been begun.
+    /// The stock of the SKUs after one, in their order. What was written by hand and is no SKU is left out.
     ///
     /// # Errors
     /// See [`ReconcileConnection::acquire`].
@@ -58,18 +55,10 @@ impl ReconcileConnection {
         after: &str,
         limit: usize,
     ) -> Result<Page<StockBooks>, StoreError> {
-        let mut script = String::new();
-        sql::RECONCILE_STOCK.write(&mut script, |hole, script| match hole {
-            "after" => write_foreign_id(script, after),
-            _ => write_int(script, limit),
-        });
-        let none = BooksSum::default();
-        let page = |rows: &[MySqlRow]| {
-            Ok((flat(rows.iter().map(|row| stock_books(row, none)))?, next(rows, limit)?))
-        };
-        let (mut stock, next) = self.0.run(script, |_, rows| page(&rows)).await?;
-        self.add_carried(&mut stock).await?;
-        Ok((stock, next))
+        let page =
+            |rows: &[MySqlRow]| Ok((flat(rows.iter().map(stock_books))?, next(rows, limit)?));
+        let script = page_after(&sql::RECONCILE_STOCK, after, limit);
+        self.0.run(script, |_, rows| page(&rows)).await
     }
 
     /// The stock of these SKUs, of those that exist.
@@ -84,28 +73,23 @@ impl ReconcileConnection {
         sql::RECONCILE_SOME_STOCK.write(&mut script, |_, script| {
             write_rows(script, self.0.flavor(), skus, |script, sku| write_id(script, sku.as_str()));
         });
-        let stock = |row: &MySqlRow| stock_books(row, sums(row, 7)?);
-        self.0.run(script, |_, rows| flat(rows.iter().map(stock))).await
+        self.0.run(script, |_, rows| flat(rows.iter().map(stock_books))).await
     }
 
-    /// Adds what was archived of a page of stock.
-    async fn add_carried(&mut self, stock: &mut [StockBooks]) -> Result<(), StoreError> {
-        let (Some(first), Some(last)) = (stock.first(), stock.last()) else { return Ok(()) };
-        let mut script = String::new();
-        sql::RECONCILE_CARRIED.write(&mut script, |hole, script| match hole {
-            "first" => write_id(script, first.sku.as_str()),
-            _ => write_id(script, last.sku.as_str()),
-        });
-        let mut carried = |rows: &[MySqlRow]| {
-            for row in rows {
-                let sku = text(row, 0)?;
-                if let Ok(at) = stock.binary_search_by(|stock| stock.sku.as_str().cmp(sku)) {
-                    stock[at].carried = sums(row, 1)?;
-                }
-            }
-            Ok(())
+    /// What the archived movements of the SKUs after one add up to, of those that have any.
+    ///
+    /// # Errors
+    /// See [`ReconcileConnection::acquire`].
+    pub async fn carried_after(
+        &mut self,
+        after: &str,
+        limit: usize,
+    ) -> Result<Page<(Box<str>, BooksSum)>, StoreError> {
+        let page = |rows: &[MySqlRow]| {
+            Ok((rows.iter().map(carried).collect::<Result<_, _>>()?, next(rows, limit)?))
         };
-        self.0.run(script, |_, rows| carried(&rows)).await
+        let script = page_after(&sql::RECONCILE_CARRIED, after, limit);
+        self.0.run(script, |_, rows| page(&rows)).await
     }
 
     /// Flushes that are seen behind a place of the change feed.
@@ -128,11 +112,7 @@ impl ReconcileConnection {
         after: &str,
         limit: usize,
     ) -> Result<Page<LedgerRow>, StoreError> {
-        let mut script = String::new();
-        sql::RECONCILE_MOVEMENTS.write(&mut script, |hole, script| match hole {
-            "after" => write_foreign_id(script, after),
-            _ => write_int(script, limit),
-        });
+        let script = page_after(&sql::RECONCILE_MOVEMENTS, after, limit);
         self.0.run(script, |_, rows| ledger_page(&rows, limit)).await
     }
 
@@ -201,12 +181,22 @@ fn next(rows: &[MySqlRow], limit: usize) -> Result<Option<Box<str>>, sqlx::Error
     last.map(|row| Ok(text(row, 0)?.into())).transpose()
 }
 
-/// From two columns.
-fn sums(row: &MySqlRow, first: usize) -> Result<BooksSum, sqlx::Error> {
-    Ok(BooksSum { available: row.try_get(first)?, held: row.try_get(first + 1)? })
+/// Of a statement with the holes `after` and `limit`.
+fn page_after(statement: &Statement, after: &str, limit: usize) -> String {
+    let mut script = String::new();
+    statement.write(&mut script, |hole, script| match hole {
+        "after" => write_foreign_id(script, after),
+        _ => write_int(script, limit),
+    });
+    script
 }
 
-fn stock_books(row: &MySqlRow, carried: BooksSum) -> Result<Option<StockBooks>, sqlx::Error> {
+fn carried(row: &MySqlRow) -> Result<(Box<str>, BooksSum), sqlx::Error> {
+    let sum = BooksSum { available: row.try_get(1)?, held: row.try_get(2)? };
+    Ok((text(row, 0)?.into(), sum))
+}
+
+fn stock_books(row: &MySqlRow) -> Result<Option<StockBooks>, sqlx::Error> {
     let Ok(sku) = Sku::new(text(row, 0)?) else { return Ok(None) };
     Ok(Some(StockBooks {
         sku,
@@ -216,7 +206,6 @@ fn stock_books(row: &MySqlRow, carried: BooksSum) -> Result<Option<StockBooks>, 
         held_apart: row.try_get(4)?,
         recorded: row.try_get(5)?,
         surpassed: row.try_get_unchecked::<i64, _>(6)? == 1,
-        carried,
     }))
 }
 
