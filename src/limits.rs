@@ -232,7 +232,7 @@ pub const GATE_REST_FACTOR: u32 = 10;
 
 /// Stock rows that reconciliation reads at a time, each with what its versions say: about half a millisecond's work,
 /// so that an order waits no longer than that for the processor.
-pub const RECONCILE_STOCK_PAGE: usize = 32;
+pub const RECONCILE_STOCK_PAGE: usize = 40;
 /// Rows of the ledger, or entries of the cache, that reconciliation reads at a time: as few for the same reason. More than the rows of any order: 50 lines, and as an id of its own an
 /// opening and an adjustment.
 pub const RECONCILE_PAGE: usize = 256;

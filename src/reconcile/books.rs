@@ -16,12 +16,9 @@ use super::{Progress, Watch};
 /// The least time from one look at the end of the change feed to the next: each holds up the flushes for about
 /// one commit.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
-/// The ledger is read in one state of the database for so long: each further one costs reading the flushes behind
-/// that end, and during each the server keeps what changes.
+/// The ledger is read in one state of the database for so long at least, and for twice as long as it takes to read
+/// the flushes behind that end, which each state costs. During each the server keeps what changes.
 const SNAPSHOT_LASTS: Duration = Duration::from_millis(250);
-/// The end is looked at when so many flushes are read behind the last one, or when reading them takes so long.
-const LOOK_FLUSHES: usize = 500;
-const LOOK_TOOK: Duration = Duration::from_millis(50);
 /// How often it is tried to find the end of the change feed before a pass.
 const LOOKS_MAX: usize = 10;
 /// What takes shorter is done without a rest.
@@ -57,7 +54,7 @@ pub(super) async fn pass(
     let place = end_of(feed).await?;
     let looked = Instant::now();
     connection.begin_snapshot().await?;
-    let mut sums = Sums::new(connection.flushes_after(place).await?);
+    let mut sums = Sums::new(flushes(connection, place).await?.0);
     let next = match scope {
         Scope::After(after, limit) => {
             let last = read_stock(connection, after, limit, &mut sums, watch).await?;
@@ -137,6 +134,25 @@ async fn read_carried(
     }
 }
 
+/// The flushes whose changes are seen behind a place in this state of the database, and whether these changes are
+/// more than a page.
+async fn flushes(
+    connection: &mut ReconcileConnection,
+    place: Cursor,
+) -> Result<(Vec<u64>, bool), StoreError> {
+    let (mut place, mut seen, mut many) = (place, Vec::new(), false);
+    loop {
+        let began = Instant::now();
+        let (page, next) = connection.flushes_after(place, RECONCILE_PAGE).await?;
+        seen.extend(page);
+        // What a flush has changed stands side by side.
+        seen.dedup();
+        let Some(last) = next else { return Ok((seen, many)) };
+        (place, many) = (last, true);
+        rest(began.elapsed()).await;
+    }
+}
+
 async fn read_ledger(
     connection: &mut ReconcileConnection,
     feed: &ChangeFeed,
@@ -156,15 +172,14 @@ async fn read_ledger(
             // Without it more is read, and nothing is missed.
             complete = feed.end().await.unwrap_or(place);
         }
-        let begun = Instant::now();
         connection.begin_snapshot().await?;
-        let flushes = connection.flushes_after(place).await?;
-        place = complete;
-        is_far = flushes.len() >= LOOK_FLUSHES || begun.elapsed() >= LOOK_TOOK;
+        let began = Instant::now();
+        let (flushes, many) = flushes(connection, place).await?;
+        (place, is_far) = (complete, many);
         sums.see(&flushes);
-        rest(begun.elapsed()).await;
-        let pages = Instant::now();
-        while let Some(after) = next.take_if(|_| pages.elapsed() < SNAPSHOT_LASTS) {
+        let lasts = SNAPSHOT_LASTS.max(2 * began.elapsed());
+        let began = Instant::now();
+        while let Some(after) = next.take_if(|_| began.elapsed() < lasts) {
             let began = Instant::now();
             let page;
             (page, next) = connection.ledger_after(&after, RECONCILE_PAGE).await?;

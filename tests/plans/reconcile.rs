@@ -54,7 +54,7 @@ const STATEMENTS: [(&str, &str, &[Expected]); 15] = [
         &[("movement_carried", "PRIMARY", &["range"])],
     ),
     ("a page of the ledger", "FROM movement FORCE", &[("movement", "PRIMARY", &["range"])]),
-    ("flushes", "SELECT DISTINCT flush_id", &[("stock_version", "change_order", &["range"])]),
+    ("flushes", "SELECT flush_id, place", &[("stock_version", "change_order", &["range"])]),
     ("versions of a SKU", "SELECT CAST(SUM(delta)", &[("stock_version", "PRIMARY", &["range"])]),
     (
         "the oldest version of a SKU",

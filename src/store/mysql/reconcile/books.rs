@@ -92,14 +92,27 @@ impl ReconcileConnection {
         self.0.run(script, |_, rows| page(&rows)).await
     }
 
-    /// Flushes that are seen behind a place of the change feed.
+    /// The flushes of the changes that are seen behind a place of the change feed, at most `limit` changes; and the
+    /// place of the last of them, if there are so many.
     ///
     /// # Errors
     /// See [`ReconcileConnection::acquire`].
-    pub async fn flushes_after(&mut self, place: Cursor) -> Result<Vec<u64>, StoreError> {
+    pub async fn flushes_after(
+        &mut self,
+        place: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<u64>, Option<Cursor>), StoreError> {
         let mut script = String::new();
-        sql::RECONCILE_FLUSHES.write(&mut script, |_, script| write_int(script, place.0));
-        self.0.run(script, |_, rows| rows.iter().map(|row| row.try_get(0)).collect()).await
+        sql::RECONCILE_FLUSHES.write(&mut script, |hole, script| match hole {
+            "after" => write_int(script, place.0),
+            _ => write_int(script, limit),
+        });
+        let page = |rows: &[MySqlRow]| {
+            let flushes = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+            let last = rows.last().filter(|_| rows.len() == limit);
+            Ok((flushes, last.map(|row| row.try_get(1).map(Cursor)).transpose()?))
+        };
+        self.0.run(script, |_, rows| page(&rows)).await
     }
 
     /// The ledger after an order id, about `limit` rows, all of an order together. `limit` has to be more than the
