@@ -230,18 +230,18 @@ pub const GATE_WAIT_MAX_MS: u64 = 400;
 /// When it was not enough, it is not tried again for this many times as long.
 pub const GATE_REST_FACTOR: u32 = 10;
 
-/// Stock rows that reconciliation reads at a time, each with what its versions say: about half a millisecond's work,
-/// so that an order waits no longer than that for the processor.
-pub const RECONCILE_STOCK_PAGE: usize = 40;
-/// Rows of the ledger, or entries of the cache, that reconciliation reads at a time: as few for the same reason. More than the rows of any order: 50 lines, and as an id of its own an
-/// opening and an adjustment.
+/// Stock rows that reconciliation reads at a time, each with what its versions say.
+pub const RECONCILE_STOCK_PAGE: usize = 128;
+/// Rows of the ledger, or entries of the cache, that reconciliation reads at a time: about half a millisecond's work,
+/// so that an order waits no longer than that for the processor. More than the rows of any order: 50 lines, and as an
+/// id of its own an opening and an adjustment.
 pub const RECONCILE_PAGE: usize = 256;
 /// SKUs whose sums, and rows of `stock`, reconciliation keeps in memory. For each so many the ledger is read
 /// once.
 pub const RECONCILE_PASS_SKUS: usize = 1 << 20;
 /// Differences of one run that are recorded; more are counted.
 pub const RECONCILE_DRIFTS_MAX: usize = 10_000;
-/// After each page reconciliation rests this many times as long as the page took.
+/// After each page reconciliation rests this many times as long as the page took, unless the server rests in it.
 pub const RECONCILE_REST_FACTOR: u32 = 1;
 /// Entries of the cache that seem to be behind, until they are looked at again.
 pub const RECONCILE_SUSPECTS_MAX: usize = 10_000;

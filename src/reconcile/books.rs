@@ -101,7 +101,6 @@ async fn read_stock(
 ) -> Result<Option<Box<str>>, StoreError> {
     let mut after = Box::from(after);
     loop {
-        let began = Instant::now();
         let page = RECONCILE_STOCK_PAGE.min(limit - sums.skus());
         let (page, next) = connection.stock_after(&after, page).await?;
         sums.expect(page);
@@ -111,7 +110,6 @@ async fn read_stock(
         }
         after = last;
         watch(Progress::Stock { skus: sums.skus() as u64 });
-        rest(began.elapsed()).await;
     }
 }
 
@@ -180,7 +178,6 @@ async fn read_ledger(
         let lasts = SNAPSHOT_LASTS.max(2 * began.elapsed());
         let began = Instant::now();
         while let Some(after) = next.take_if(|_| began.elapsed() < lasts) {
-            let began = Instant::now();
             let page;
             (page, next) = connection.ledger_after(&after, RECONCILE_PAGE).await?;
             for order in sums.add(&page) {
@@ -188,7 +185,6 @@ async fn read_ledger(
             }
             rows += page.len() as u64;
             watch(Progress::Ledger { rows });
-            rest(began.elapsed()).await;
         }
         connection.end_snapshot().await?;
     }
