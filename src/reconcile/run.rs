@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::cache::{Cache, CacheError};
 use crate::limits::{
-    DESK_PATIENCE, RECONCILE_CACHE_WAIT_MS, RECONCILE_PAGE, RECONCILE_SUSPECTS_MAX,
+    DESK_PATIENCE, RECONCILE_CACHE_PAGE, RECONCILE_CACHE_WAIT_MS, RECONCILE_SUSPECTS_MAX,
 };
 use crate::store::mysql::ReconcileConnection;
 use crate::store::{CacheState, RecordedDrift, Run, RunKind, RunPhase, StoreError};
@@ -173,7 +173,7 @@ async fn compare_cache(
     let mut compared = 0;
     loop {
         let began = Instant::now();
-        let (skus, next) = connection.skus(&after, RECONCILE_PAGE).await?;
+        let (skus, next) = connection.skus(&after, RECONCILE_CACHE_PAGE).await?;
         compared += skus.len() as u64;
         let looked = entries.look(skus, &pinned).await?;
         let drifts = entries.put_right(&looked.differ, !run.dry_run).await?;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hotrow::cache::{Cache, CacheConfig};
 use hotrow::domain::Sku;
 use hotrow::embedded::Flavor;
-use hotrow::limits::RECONCILE_PAGE;
+use hotrow::limits::RECONCILE_CACHE_PAGE;
 use hotrow::reconcile::{Progress, Reconcile, Request};
 use hotrow::telemetry::metrics::Metrics;
 use parking_lot::Mutex;
@@ -148,7 +148,7 @@ async fn a_cache_that_goes_away_is_told(flavor: Flavor) {
     };
     let request = Request { dry_run: false, pass_skus: 1_000 };
     let report = library.full(request, &watch).await.unwrap();
-    let last = RECONCILE_PAGE - 1;
+    let last = RECONCILE_CACHE_PAGE - 1;
     let last = format!("SELECT sku FROM stock ORDER BY sku LIMIT 1 OFFSET {last}");
     let last = shop.database.lines(&last).await.remove(0);
     let told = format!("only up to SKU {last}, then the cache is down");
