@@ -22,7 +22,7 @@ const SNAPSHOT_LASTS: Duration = Duration::from_millis(250);
 /// How often it is tried to find the end of the change feed before a pass.
 const LOOKS_MAX: usize = 10;
 /// What takes shorter is done without a rest.
-const WORKS: Duration = Duration::from_millis(1);
+const UNRESTED_MAX: Duration = Duration::from_millis(1);
 /// Versions that are added up at a time.
 const VERSIONS_PAGE: usize = 100_000;
 
@@ -197,7 +197,7 @@ async fn unbalanced(mut sums: Sums) -> BTreeMap<Sku, (StockBooks, BooksSum)> {
     let mut began = Instant::now();
     while let Some(part) = sums.end_part() {
         found.extend(part.into_iter().map(|(stock, sum)| (stock.sku.clone(), (stock, sum))));
-        if began.elapsed() >= WORKS {
+        if began.elapsed() > UNRESTED_MAX {
             rest(began.elapsed()).await;
             began = Instant::now();
         }

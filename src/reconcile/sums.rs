@@ -25,7 +25,6 @@ type Accounts = FxHashMap<Sku, (StockBooks, BooksSum)>;
 #[derive(Debug)]
 pub struct Sums {
     parts: Vec<Accounts>,
-    skus: usize,
     /// Flushes that were seen when stock was read.
     early: FxHashSet<u64>,
     /// Flushes that were seen since, for the first time.
@@ -39,7 +38,6 @@ impl Sums {
     pub fn new(early: Vec<u64>) -> Self {
         Self {
             parts: std::iter::repeat_with(Accounts::default).take(PARTS).collect(),
-            skus: 0,
             early: early.into_iter().collect(),
             late: HashSet::default(),
         }
@@ -47,7 +45,6 @@ impl Sums {
 
     /// Takes in stock of that state.
     pub fn expect(&mut self, stock: Vec<StockBooks>) {
-        self.skus += stock.len();
         for stock in stock {
             let sku = stock.sku.clone();
             self.parts[part(sku.as_str())].insert(sku, (stock, BooksSum::default()));
@@ -72,7 +69,7 @@ impl Sums {
     /// How many SKUs it is over.
     #[must_use]
     pub fn skus(&self) -> usize {
-        self.skus
+        self.parts.iter().map(Accounts::len).sum()
     }
 
     /// Begins another state: these flushes are seen in it.
