@@ -1,4 +1,4 @@
-//! The texts of seven flushes, byte for byte as the server gets them, so that a change of what runs
+//! The texts of eight flushes, byte for byte as the server gets them, so that a change of what runs
 //! is seen in review. To accept one, copy the text that the failure shows into `tests/plans/golden`.
 
 use hotrow::embedded::Flavor;
@@ -44,7 +44,7 @@ async fn sent(alone: &Alone, plan: &Plan, ahead: bool) -> String {
 async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
     let mut alone = Alone::new(flavor).await;
     alone.scene = alone.scene.with(&[("mug", 10), ("pen", 10), ("ink", 10)]).await;
-    let goldens: [(&str, Plan, [&str; 2]); 7] = [
+    let goldens: [(&str, Plan, [&str; 2]); 8] = [
         (
             "merged_one_sku",
             merged(1 << 40, vec![take("o-1", &[("mug", 2)]), take("o-2", &[("mug", 1)])]),
@@ -67,6 +67,14 @@ async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
             [
                 include_str!("golden/merged_takes.mysql.sql"),
                 include_str!("golden/merged_takes.mariadb.sql"),
+            ],
+        ),
+        (
+            "merged_equal",
+            merged((1 << 40) + 7, vec![take("o-13", &[("pen", 1)]), take("o-14", &[("mug", 1)])]),
+            [
+                include_str!("golden/merged_equal.mysql.sql"),
+                include_str!("golden/merged_equal.mariadb.sql"),
             ],
         ),
         (

@@ -193,6 +193,47 @@ async fn a_plan_that_does_not_fit_leaves_nothing(flavor: Flavor) {
     assert_eq!(scene.stock().await, ["a 0 2", "b 5 1", &full, "spare 91 10"]);
 }
 
+/// Many SKUs of which most give one unit to one order, and a few more: one statement takes what all give, another what
+/// these give beyond. Both have to fit.
+async fn what_few_skus_give_beyond_the_others_is_taken_apart(flavor: Flavor) {
+    let name = |n: usize| format!("s{n:02}");
+    // The second takes one more unit of two orders, the third one of three units.
+    let mut orders: Vec<Operation> = (0..80)
+        .map(|n| take(&format!("o-{n}"), &[(&*name(n), if n == 2 { 3 } else { 1 })]))
+        .collect();
+    orders.push(take("again", &[("s01", 1)]));
+    let names: Vec<String> = (0..80).map(name).collect();
+    for (available, fits) in [(3, true), (2, false)] {
+        let mut stock: Vec<(&str, i64)> = names.iter().map(|name| (&**name, 3)).collect();
+        stock[2].1 = available;
+        let scene = Scene::new(flavor).await.with(&stock).await;
+        let mut connection = scene.connection();
+        let plan = merged(7, orders.clone());
+        if !fits {
+            let before = scene.stock().await;
+            assert_eq!(connection.execute(&plan).await, Execution::Failed(Failure::Guard));
+            assert_eq!(scene.stock().await, before);
+            assert_eq!(scene.movements().await, [""; 0]);
+            continue;
+        }
+        let told = left(connection.execute(&plan).await);
+        assert_eq!(told[..4], ["s00 2", "s01 1", "s02 0", "s03 2"]);
+        assert_eq!(connection.commit(plan.id).await, CommitOutcome::Committed);
+        let changed = |n: usize| match n {
+            1 => (1, -2, 2),
+            2 => (0, -3, 1),
+            _ => (2, -1, 1),
+        };
+        let expected = |form: fn(&str, (i64, i64, i64)) -> String| {
+            names.iter().enumerate().map(|(n, name)| form(name, changed(n))).collect::<Vec<_>>()
+        };
+        assert_eq!(scene.stock().await, expected(|name, (left, ..)| format!("{name} {left} 2")));
+        let version =
+            |name: &str, (left, delta, orders)| format!("{name} 2 7 {left} {delta} {orders}");
+        assert_eq!(scene.versions().await, expected(version));
+    }
+}
+
 async fn a_known_id_leaves_nothing(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&[("a", 100), ("b", 100), ("spare", 100)]).await;
     let mut connection = scene.connection();
@@ -247,6 +288,7 @@ both_flavors!(
     what_takes_have_in_common_is_said_right,
     a_flush_tells_what_it_leaves,
     a_plan_that_does_not_fit_leaves_nothing,
+    what_few_skus_give_beyond_the_others_is_taken_apart,
     a_known_id_leaves_nothing,
     ids_are_compared_byte_by_byte,
 );

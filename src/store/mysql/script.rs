@@ -74,11 +74,8 @@ impl Script {
 
     /// Everything that needs the stock rows.
     fn add_stock(&mut self, flavor: Flavor, flush: FlushId, totals: &[SkuTotal]) {
-        let skus = Some(totals.len() as u64);
-        self.add(Step::Stock, skus, |text| stock::write_stock(text, flavor, totals));
-        self.add(Step::Versions, skus, |text| {
-            stock::write_versions(text, flavor, flush.0, totals);
-        });
+        stock::add_stock(self, flavor, totals);
+        stock::add_versions(self, flavor, flush, totals);
         if let [SkuTotal { sku, on_terms: true, .. }] = totals {
             self.told_by_update = Some(sku.clone());
         }
@@ -88,7 +85,7 @@ impl Script {
     fn add_stock_and_left(&mut self, flavor: Flavor, flush: FlushId, totals: &[SkuTotal]) {
         self.add_stock(flavor, flush, totals);
         if self.told_by_update.is_none() {
-            self.add(Step::Left, None, |text| stock::write_left(text, totals));
+            stock::add_left(self, totals);
         }
     }
 }

@@ -14,8 +14,11 @@ pub(super) enum Statement {
     InsertSettles,
     UpdateStock,
     UpdateStockTakes,
+    UpdateStockEqualTakes,
+    UpdateStockFurtherTakes,
     UpdateStockOne,
     InsertVersions,
+    InsertEqualVersions,
     InsertVersionOne,
     SelectLeft,
     LockStock,
@@ -44,7 +47,7 @@ pub(super) enum Statement {
 }
 
 impl Statement {
-    pub(super) const ALL: [Self; 36] = [
+    pub(super) const ALL: [Self; 39] = [
         Self::InsertTakes,
         Self::InsertAlikeTakes,
         Self::InsertEqualTakes,
@@ -54,8 +57,11 @@ impl Statement {
         Self::InsertSettles,
         Self::UpdateStock,
         Self::UpdateStockTakes,
+        Self::UpdateStockEqualTakes,
+        Self::UpdateStockFurtherTakes,
         Self::UpdateStockOne,
         Self::InsertVersions,
+        Self::InsertEqualVersions,
         Self::InsertVersionOne,
         Self::SelectLeft,
         Self::LockStock,
@@ -116,7 +122,12 @@ impl Statement {
             () if starts("INSERT INTO movement") && has("'take', 1, 'hold'") => Self::InsertHolds,
             () if starts("INSERT INTO movement") => Self::InsertMovements,
             () if starts("UPDATE (") && has("STRAIGHT_JOIN purchase") => Self::KeepPurchases,
-            () if starts("UPDATE (") && has("planned (sku, units)") => Self::UpdateStockTakes,
+            () if starts("UPDATE (") && has("planned (sku, units)") && has("version") => {
+                Self::UpdateStockTakes
+            }
+            () if starts("UPDATE (") && has("planned (sku, units)") => {
+                Self::UpdateStockFurtherTakes
+            }
             () if starts("UPDATE (") => Self::UpdateStock,
             () if starts("UPDATE stock\nSET\n    purchase_limit") => Self::UpdateTerms,
             () if starts("INSERT INTO purchase") => Self::InsertPurchases,
@@ -128,6 +139,10 @@ impl Statement {
             () if starts("DELETE FROM hold_deadline") => Self::DeleteDueRange,
             () if starts("UPDATE stock SET version = version ") => Self::Probe,
             () if starts("UPDATE stock\n") => Self::UpdateStockOne,
+            () if starts("UPDATE stock FORCE INDEX") => Self::UpdateStockEqualTakes,
+            () if starts("INSERT INTO stock_version") && has("planned (sku) AS") => {
+                Self::InsertEqualVersions
+            }
             () if starts("INSERT INTO stock_version") && has("planned") => Self::InsertVersions,
             () if starts("WITH planned (sku)") && has("FOR UPDATE") => Self::LockStock,
             () if starts("WITH planned (sku)") => Self::SelectVersions,
@@ -173,12 +188,17 @@ impl Statement {
             Self::DeleteHoldDeadlines => &[("met", LOOKED_UP)],
             Self::UpdateStock
             | Self::UpdateStockTakes
+            | Self::UpdateStockFurtherTakes
             | Self::InsertVersions
+            | Self::InsertEqualVersions
             | Self::LockStock
             | Self::SelectVersions
             | Self::SelectStock => &[("stock", LOOKED_UP)],
             // A bare UPDATE is never shown as const.
-            Self::UpdateStockOne | Self::Probe | Self::UpdateTerms => &[("stock", &["range"])],
+            Self::UpdateStockOne
+            | Self::UpdateStockEqualTakes
+            | Self::Probe
+            | Self::UpdateTerms => &[("stock", &["range"])],
             Self::InsertVersionOne => &[("stock", &["const"])],
             Self::OpenVersion | Self::LockGate => &[],
             // The end of an index, which is not shown as an access.
