@@ -231,11 +231,11 @@ pub const GATE_WAIT_MAX_MS: u64 = 400;
 pub const GATE_REST_FACTOR: u32 = 10;
 
 /// Stock rows that reconciliation reads at a time, each with what its versions say. The server rests within them.
-pub const RECONCILE_STOCK_PAGE: usize = 128;
-/// Rows of the ledger that reconciliation reads at a time: about half a millisecond's work,
-/// so that an order waits no longer than that for the processor. More than the rows of any order: 50 lines, and as an
-/// id of its own an opening and an adjustment.
-pub const RECONCILE_PAGE: usize = 256;
+pub const RECONCILE_STOCK_PAGE: usize = 256;
+/// Rows of the ledger, or of flushes, that reconciliation reads at a time: about a millisecond's work of the server,
+/// with which an order competes for the processor. More than the rows of any order: 50 lines, and as an id of its own
+/// an opening and an adjustment.
+pub const RECONCILE_PAGE: usize = 512;
 /// SKUs that reconciliation compares with the cache at a time; behind each page it notes how far it is.
 pub const RECONCILE_CACHE_PAGE: usize = 1_024;
 /// SKUs whose sums, and rows of `stock`, reconciliation keeps in memory. For each so many the ledger is read

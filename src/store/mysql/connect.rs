@@ -7,6 +7,9 @@ use super::address::Address;
 use super::flavor::Flavor;
 use super::statement as sql;
 
+/// So many rows are read, and made something of, in some 50 us.
+const ROWS_BY_THE_WAY: usize = 32;
+
 /// A checked session.
 pub(super) struct Session {
     pub connection: MySqlConnection,
@@ -71,6 +74,26 @@ pub(super) async fn run(
         None => Ok((answers.affected, answers.rows)),
         Some(error) => Err(error),
     }
+}
+
+/// Runs a text whose rows nobody waits for, and takes them one by one: after every few of them whoever else wants
+/// the processor gets it.
+pub(super) async fn run_by_the_way(
+    connection: &mut MySqlConnection,
+    text: String,
+    mut take: impl FnMut(MySqlRow) -> Result<(), sqlx::Error>,
+) -> Result<(), sqlx::Error> {
+    use futures_util::TryStreamExt;
+    let mut rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch(connection);
+    let mut taken = 0;
+    while let Some(row) = rows.try_next().await? {
+        take(row)?;
+        taken += 1;
+        if taken % ROWS_BY_THE_WAY == 0 {
+            std::thread::yield_now();
+        }
+    }
+    Ok(())
 }
 
 /// The same, for whom it matters what was answered before an error.

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
 use super::address::Address;
-use super::connect::{Session, close, connect, run};
+use super::connect::{Session, close, connect, run, run_by_the_way};
 use super::error::describe_with_advice;
 use super::flavor::Flavor;
 use super::statement as sql;
@@ -89,6 +89,21 @@ impl Right {
             read(affected, rows)
         };
         in_time(self.patience, running).await
+    }
+
+    /// Runs a text that reads a page, and makes something of its rows, one by one.
+    pub(super) async fn read_page<T>(
+        &mut self,
+        script: String,
+        mut read: impl FnMut(&MySqlRow) -> Result<Option<T>, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut page = Vec::new();
+        let reading = run_by_the_way(&mut self.session.connection, script, |row| {
+            page.extend(read(&row)?);
+            Ok(())
+        });
+        in_time(self.patience, reading).await?;
+        Ok(page)
     }
 
     /// Keeps the right while there is nothing to do: the server ends sessions that are idle for a minute.

@@ -217,7 +217,7 @@ async fn archived_movements_count(flavor: Flavor) {
     let shop = Shop::open(database::fresh(flavor).await).await;
     let database = &shop.database;
     // Of each but one SKU an order of five units was archived.
-    let skus = 2 * RECONCILE_PAGE;
+    let skus = RECONCILE_PAGE + 100;
     for filled in [
         "stock (sku, available, version) SELECT CONCAT('s-', n), IF(n = 7, 100, 95), IF(n = 7, 1, 2) FROM n",
         "stock_version (sku, version, flush_id, available, delta, orders) \

@@ -38,12 +38,7 @@ impl ReconcileConnection {
     /// # Errors
     /// See [`ReconcileConnection::acquire`].
     pub async fn skus(&mut self, after: &str, limit: usize) -> Result<Page<Sku>, StoreError> {
-        let page = |rows: &[MySqlRow]| {
-            let skus = rows.iter().map(|row| Ok(Sku::new(text(row, 0)?).ok()));
-            Ok((flat(skus)?, next(rows, limit)?))
-        };
-        let script = page_after(&sql::RECONCILE_SKUS, after, limit);
-        self.0.run(script, |_, rows| page(&rows)).await
+        self.page(&sql::RECONCILE_SKUS, after, limit, |row| Ok(Sku::new(text(row, 0)?).ok())).await
     }
 
     /// The stock of the SKUs after one, in their order. What was written by hand and is no SKU is left out.
@@ -55,10 +50,7 @@ impl ReconcileConnection {
         after: &str,
         limit: usize,
     ) -> Result<Page<StockBooks>, StoreError> {
-        let page =
-            |rows: &[MySqlRow]| Ok((flat(rows.iter().map(stock_books))?, next(rows, limit)?));
-        let script = page_after(&sql::RECONCILE_STOCK, after, limit);
-        self.0.run(script, |_, rows| page(&rows)).await
+        self.page(&sql::RECONCILE_STOCK, after, limit, stock_books).await
     }
 
     /// The stock of these SKUs, of those that exist.
@@ -73,7 +65,7 @@ impl ReconcileConnection {
         sql::RECONCILE_SOME_STOCK.write(&mut script, |_, script| {
             write_rows(script, self.0.flavor(), skus, |script, sku| write_id(script, sku.as_str()));
         });
-        self.0.run(script, |_, rows| flat(rows.iter().map(stock_books))).await
+        self.0.read_page(script, stock_books).await
     }
 
     /// What the archived movements of the SKUs after one add up to, of those that have any.
@@ -85,11 +77,7 @@ impl ReconcileConnection {
         after: &str,
         limit: usize,
     ) -> Result<Page<(Box<str>, BooksSum)>, StoreError> {
-        let page = |rows: &[MySqlRow]| {
-            Ok((rows.iter().map(carried).collect::<Result<_, _>>()?, next(rows, limit)?))
-        };
-        let script = page_after(&sql::RECONCILE_CARRIED, after, limit);
-        self.0.run(script, |_, rows| page(&rows)).await
+        self.page(&sql::RECONCILE_CARRIED, after, limit, carried).await
     }
 
     /// The flushes of the changes that are seen behind a place of the change feed, at most `limit` changes; and the
@@ -107,12 +95,13 @@ impl ReconcileConnection {
             "after" => write_int(script, place.0),
             _ => write_int(script, limit),
         });
-        let page = |rows: &[MySqlRow]| {
-            let flushes = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-            let last = rows.last().filter(|_| rows.len() == limit);
-            Ok((flushes, last.map(|row| row.try_get(1).map(Cursor)).transpose()?))
+        let mut last = None;
+        let read = |row: &MySqlRow| {
+            last = Some(Cursor(row.try_get(1)?));
+            Ok(Some(row.try_get(0)?))
         };
-        self.0.run(script, |_, rows| page(&rows)).await
+        let flushes = self.0.read_page(script, read).await?;
+        Ok(if flushes.len() == limit { (flushes, last) } else { (flushes, None) })
     }
 
     /// The ledger after an order id, about `limit` rows, all of an order together. `limit` has to be more than the
@@ -126,7 +115,29 @@ impl ReconcileConnection {
         limit: usize,
     ) -> Result<Page<LedgerRow>, StoreError> {
         let script = page_after(&sql::RECONCILE_MOVEMENTS, after, limit);
-        self.0.run(script, |_, rows| ledger_page(&rows, limit)).await
+        let movements = self.0.read_page(script, ledger_row).await?;
+        ledger_page(movements, limit)
+    }
+
+    /// The next page of a statement with the holes `after` and `limit`.
+    async fn page<T>(
+        &mut self,
+        statement: &Statement,
+        after: &str,
+        limit: usize,
+        read: impl Fn(&MySqlRow) -> Result<Option<T>, sqlx::Error>,
+    ) -> Result<Page<T>, StoreError> {
+        let (mut rows, mut next) = (0, None);
+        let script = page_after(statement, after, limit);
+        let read = |row: &MySqlRow| {
+            rows += 1;
+            if rows == limit {
+                next = Some(text(row, 0)?.into());
+            }
+            read(row)
+        };
+        let page = self.0.read_page(script, read).await?;
+        Ok((page, next))
     }
 
     /// The newest version of a SKU, whatever its stock row says; 0 if there is none.
@@ -182,18 +193,6 @@ impl ReconcileConnection {
     }
 }
 
-fn flat<T>(
-    values: impl Iterator<Item = Result<Option<T>, sqlx::Error>>,
-) -> Result<Vec<T>, sqlx::Error> {
-    values.filter_map(Result::transpose).collect()
-}
-
-/// The last id of a page that is full.
-fn next(rows: &[MySqlRow], limit: usize) -> Result<Option<Box<str>>, sqlx::Error> {
-    let last = rows.last().filter(|_| rows.len() == limit);
-    last.map(|row| Ok(text(row, 0)?.into())).transpose()
-}
-
 /// Of a statement with the holes `after` and `limit`.
 fn page_after(statement: &Statement, after: &str, limit: usize) -> String {
     let mut script = String::new();
@@ -204,9 +203,9 @@ fn page_after(statement: &Statement, after: &str, limit: usize) -> String {
     script
 }
 
-fn carried(row: &MySqlRow) -> Result<(Box<str>, BooksSum), sqlx::Error> {
+fn carried(row: &MySqlRow) -> Result<Option<(Box<str>, BooksSum)>, sqlx::Error> {
     let sum = BooksSum { available: row.try_get(1)?, held: row.try_get(2)? };
-    Ok((text(row, 0)?.into(), sum))
+    Ok(Some((text(row, 0)?.into(), sum)))
 }
 
 fn stock_books(row: &MySqlRow) -> Result<Option<StockBooks>, sqlx::Error> {
@@ -222,8 +221,7 @@ fn stock_books(row: &MySqlRow) -> Result<Option<StockBooks>, sqlx::Error> {
     }))
 }
 
-fn ledger_page(rows: &[MySqlRow], limit: usize) -> Result<Page<LedgerRow>, sqlx::Error> {
-    let mut movements: Vec<_> = rows.iter().map(ledger_row).collect::<Result<_, _>>()?;
+fn ledger_page(mut movements: Vec<LedgerRow>, limit: usize) -> Result<Page<LedgerRow>, StoreError> {
     if movements.len() < limit {
         return Ok((movements, None));
     }
@@ -231,12 +229,12 @@ fn ledger_page(rows: &[MySqlRow], limit: usize) -> Result<Page<LedgerRow>, sqlx:
     let last = movements[limit - 1].order_id.clone();
     movements.truncate(movements.partition_point(|row| row.order_id < last));
     let next = movements.last().map(|row| row.order_id.clone());
-    let too_long = || sqlx::Error::Decode(format!("order {last} has {limit} rows or more").into());
+    let too_long = || StoreError::Unavailable(format!("order {last} has {limit} rows or more"));
     Ok((movements, Some(next.ok_or_else(too_long)?)))
 }
 
-fn ledger_row(row: &MySqlRow) -> Result<LedgerRow, sqlx::Error> {
-    Ok(LedgerRow {
+fn ledger_row(row: &MySqlRow) -> Result<Option<LedgerRow>, sqlx::Error> {
+    Ok(Some(LedgerRow {
         order_id: text(row, 0)?.into(),
         step: step(text(row, 1)?)?,
         line: row.try_get(2)?,
@@ -245,7 +243,7 @@ fn ledger_row(row: &MySqlRow) -> Result<LedgerRow, sqlx::Error> {
         delta: row.try_get(5)?,
         held_delta: row.try_get_unchecked(6)?,
         flush: row.try_get(7)?,
-    })
+    }))
 }
 
 fn step(name: &str) -> Result<Option<Step>, sqlx::Error> {
