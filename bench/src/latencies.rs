@@ -48,6 +48,17 @@ impl Latencies {
         }
         Ok(merged)
     }
+
+    /// All of them; what is recorded from now on begins anew.
+    pub(crate) fn take(&self) -> Outcome<Times> {
+        let mut merged = no_times();
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            merged.add(&*shard)?;
+            shard.reset();
+        }
+        Ok(merged)
+    }
 }
 
 /// The histogram in the interchange format of HdrHistogram, V2, base64.
@@ -83,6 +94,18 @@ mod tests {
         assert_eq!(merged.len(), 100);
         assert!((quantile_ms(&merged, 0.99) - 1.0).abs() < 0.01);
         assert!(quantile_ms(&merged, 1.0) > 999.0);
+    }
+
+    #[test]
+    fn what_was_taken_is_not_there_any_more() {
+        let latencies = Latencies::new();
+        for client in 0..8 {
+            latencies.record(client, Duration::from_millis(1), 1);
+        }
+        assert_eq!(latencies.take().unwrap().len(), 8);
+        latencies.record(0, Duration::from_millis(2), 1);
+        assert_eq!(latencies.take().unwrap().len(), 1);
+        assert!(latencies.take().unwrap().is_empty());
     }
 
     #[test]

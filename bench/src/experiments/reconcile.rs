@@ -1,5 +1,6 @@
 //! A full reconciliation of a million SKUs: how long it takes, and what the orders beside it feel.
 
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use crate::bench::Bench;
 use crate::books::audit;
 use crate::collector::Collector;
 use crate::cpu::CpuWatch;
-use crate::latencies::{Times, quantile_ms};
+use crate::latencies::{Times, no_times, quantile_ms};
 use crate::orders::{IdOrder, Orders};
 use crate::outcome::Outcome;
 use crate::pacer::{Schedule, send};
@@ -25,9 +26,7 @@ use crate::turn::{Tally, Turn};
 use crate::workload::Workload;
 
 const ORDERS_PER_S: f64 = 10_000.0;
-/// A window without a run: one before the run and one after it, so that drift of the machine hits both kinds.
-const ALONE: Duration = Duration::from_secs(20);
-/// The window beside it lasts as long as the run, but no longer than this.
+/// The window beside a run lasts as long as the run, but no longer than this.
 const LONGEST: Duration = Duration::from_secs(300);
 /// Numbers of the orders of one window: far from those of the next.
 const NUMBERS: u64 = 1 << 36;
@@ -46,56 +45,64 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let workload = Workload::in_turn("reconcile", skus)?;
     let what = "open loop: from the intended time of sending to the answer";
     let mut collector = Collector::new(workload.name, title, what);
-    bench.progress.doing(format!("opening {} SKUs", number(skus as f64)));
-    let database = bench.mysql.fresh(&workload).await?;
-    let measured = play(bench, &database, skus, &mut collector).await;
-    bench.mysql.drop(database).await?;
-    if let Err(error) = measured {
-        bench.failed("reconcile", &error);
+    let rounds = ExperimentName::few_rounds(&bench.settings);
+    for round in 1..=rounds {
+        let doing = format!("reconcile, round {round}/{rounds}, {} SKUs", number(skus as f64));
+        bench.progress.doing(doing);
+        // A ledger of its own: that of the round before has grown by the orders.
+        let database = bench.mysql.fresh(&workload).await?;
+        let measured = play(bench, &database, skus, &mut collector).await;
+        bench.mysql.drop(database).await?;
+        match measured {
+            Ok(told) => bench.progress.done(WEIGHT_S / rounds as f64, &told),
+            Err(error) => bench.failed("reconcile", &error),
+        }
     }
     collector.finish()
 }
 
+/// One round. Returns what came of it.
 async fn play(
     bench: &mut Bench,
     database: &Database,
     skus: usize,
     collector: &mut Collector,
-) -> Outcome<()> {
+) -> Outcome<String> {
     database.preload(skus, |_| {}).await?;
     let config =
         LanesConfig { connections: bench.settings.flush_connections, ..LanesConfig::default() };
     let lanes = Lanes::start(database.address.clone(), config, Metrics::new()).await?;
+    // Without a run as long as beside one, about half of it before and half of it after, so that drift of the machine
+    // hits both kinds.
+    let half = Duration::from_secs(bench.settings.by_suite(8, 45));
     let mut load = Load { bench, lanes: &lanes, windows: 0, tally: Tally::default() };
-    let rounds = ExperimentName::few_rounds(&load.bench.settings);
-    for round in 0..rounds {
-        load.bench.progress.doing(format!("reconcile, round {}/{rounds}", round + 1));
-        let (mut alone, ()) = load.window(ALONE, async |_| Ok(())).await?;
-        let (beside, seconds) = load
-            .window(LONGEST, async |turn| {
-                let began = Instant::now();
-                reconcile(database.address.clone()).await?;
-                turn.stop();
-                Ok(began.elapsed().as_secs_f64())
-            })
-            .await?;
-        let (after, ()) = load.window(ALONE, async |_| Ok(())).await?;
-        alone.add(&after)?;
-        let (p99, p99_beside) = (quantile_ms(&alone, 0.99), quantile_ms(&beside, 0.99));
-        let told = format!(
-            "reconcile: {} s, p99 {} ms without and {} ms beside",
-            number(seconds),
-            number(p99),
-            number(p99_beside)
-        );
-        load.bench.progress.done(WEIGHT_S / rounds as f64, &told);
-        collector.figure("run", "seconds", "s", seconds);
-        collector.times("without", &alone)?;
-        collector.times("beside", &beside)?;
-    }
+    // Not counted: the server still writes the pages of what was loaded.
+    load.window(half, async |_| Ok(())).await?;
+    let (mut alone, ()) = load.window(half, async |_| Ok(())).await?;
+    let (beside, seconds) = load
+        .window(LONGEST, async |turn| {
+            let began = Instant::now();
+            reconcile(database.address.clone()).await?;
+            turn.stop();
+            Ok(began.elapsed().as_secs_f64())
+        })
+        .await?;
+    let rest = Duration::from_secs_f64(seconds).saturating_sub(half).max(half);
+    alone.extend(load.window(rest, async |_| Ok(())).await?.0);
     let tally = load.tally;
     lanes.drain().await;
-    audit(database, tally, skus as u64, true).await.map(drop)
+    audit(database, tally, skus as u64, true).await?;
+    collector.figure("run", "seconds", "s", seconds);
+    let mut told = format!("reconcile: {} s", number(seconds));
+    for (series, slices) in [("without", alone), ("beside", beside)] {
+        let mut all = no_times();
+        for slice in &slices {
+            collector.times(series, slice)?;
+            all.add(slice)?;
+        }
+        write!(told, "; p99 of all {series} {} ms", number(quantile_ms(&all, 0.99)))?;
+    }
+    Ok(told)
 }
 
 /// On a thread of its own, as the command is a process of its own: what keeps it busy keeps no client waiting.
@@ -128,30 +135,51 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// Sends for so long, or until the work stops the turn.
+    /// Sends for so long, or until the work stops the turn. Returns the latencies of each slice of that time.
+    ///
+    /// Somebody else on the machine can spoil a few seconds, and the slowest hundredth of all orders is then made of
+    /// these alone, with a run or without. So a slice is what elsewhere is a round: the median of many tells.
     async fn window<T>(
         &mut self,
         length: Duration,
         work: impl AsyncFnOnce(&Turn) -> Outcome<T>,
-    ) -> Outcome<(Times, T)> {
+    ) -> Outcome<(Vec<Times>, T)> {
         self.windows += 1;
         let first = self.windows * NUMBERS;
         let orders = Orders::with_ids(&Workload::one_hot()?, IdOrder::Time, first);
         let turn = Arc::new(Turn::new(self.bench.settings.warmup(), length));
         let watch = CpuWatch { database: self.bench.mysql.pid(), service: None };
         let schedule = Schedule { orders_per_s: ORDERS_PER_S };
+        let warmup = self.bench.settings.warmup();
+        let slice = Duration::from_secs(self.bench.settings.by_suite(2, 5));
         let working = async {
-            tokio::time::sleep(self.bench.settings.warmup()).await;
+            tokio::time::sleep(warmup).await;
             work(&turn).await
         };
-        let (window, sent, worked) =
-            tokio::join!(turn.conduct(&watch), send(self.lanes, &orders, schedule, &turn), working);
+        let mut slices = Vec::new();
+        let slicing = async {
+            tokio::time::sleep(warmup).await;
+            loop {
+                tokio::time::sleep(slice).await;
+                slices.push(turn.latencies.take()?);
+            }
+        };
+        let sending = async {
+            tokio::join!(turn.conduct(&watch), send(self.lanes, &orders, schedule, &turn), working)
+        };
+        let (window, sent, worked) = tokio::select! {
+            ended = sending => ended,
+            failed = slicing => return failed,
+        };
         window?;
         let not_executed = sent?;
         if not_executed > 0 {
             return Err(format!("{not_executed} orders were not taken").into());
         }
         self.tally.accepted += turn.tally().accepted;
-        Ok((turn.latencies.merged()?, worked?))
+        if slices.is_empty() {
+            return Err("the run was over before a slice of time was".into());
+        }
+        Ok((slices, worked?))
     }
 }

@@ -235,7 +235,7 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
                 report.median("reconcile", "beside", "p99_ms"),
                 report.median("reconcile", "without", "p99_ms"),
             ),
-            reconciled.to_owned(),
+            slices(report).unwrap_or_else(|| reconciled.to_owned()),
         ),
     ]
 }
@@ -250,6 +250,12 @@ fn shared_reads(report: &Report) -> String {
 fn reads_beside(report: &Report) -> String {
     let reads = report.median("reads", "reads-beside-orders", "reads_per_s");
     reads.map_or(String::new(), |rate| format!("{rate:.0} reads/s were answered"))
+}
+
+fn slices(report: &Report) -> Option<String> {
+    let all = |series| Some(report.series("reconcile", series)?.latency.as_ref()?.p99_ms);
+    let ratio = all("beside")? / all("without")?;
+    Some(format!("median of a few seconds at a time; over all orders {ratio:.2}"))
 }
 
 fn bar(name: &str, limit: Limit, unit: &str, value: Option<f64>, note: String) -> Bar {
