@@ -341,11 +341,11 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
     // So that the statistics are of the moment that the test says.
     alone.scene.run("SET GLOBAL innodb_stats_auto_recalc = OFF").await;
     // The least that an administrator can allow a list: the settings of the session go before it.
-    let least = match flavor {
-        Flavor::MySql => "SET GLOBAL range_optimizer_max_mem_size = 1",
-        Flavor::MariaDb => "SET GLOBAL in_predicate_conversion_threshold = 2",
+    let (limit, least) = match flavor {
+        Flavor::MySql => ("range_optimizer_max_mem_size", 1),
+        Flavor::MariaDb => ("in_predicate_conversion_threshold", 2),
     };
-    alone.scene.run(least).await;
+    alone.scene.run(&format!("SET GLOBAL {limit} = {least}")).await;
     let large = alone.another().await;
     let tiny = alone.another().await;
     let empty = alone.another().await;
@@ -400,6 +400,7 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
             .await;
         wrong.extend(sent.judge(scene, flavor, &format!("{name}, analysed")).await);
     }
+    alone.scene.run(&format!("SET GLOBAL {limit} = DEFAULT")).await;
     assert!(wrong.is_empty(), "{} plans:\n{}", wrong.len(), wrong.join("\n"));
 }
 
