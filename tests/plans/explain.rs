@@ -369,7 +369,11 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
     assert_eq!(prepared.len(), 3, "an order that is alone: {prepared:?}");
     let seen: BTreeSet<Statement> =
         sent.statements.iter().map(|(statement, _)| *statement).collect();
-    assert_eq!(seen, BTreeSet::from(Statement::ALL), "some statement was never sent");
+    let mut expected = BTreeSet::from(Statement::ALL);
+    if flavor == Flavor::MariaDb {
+        expected.retain(|statement| !statement.is_for_mysql());
+    }
+    assert_eq!(seen, expected, "some statement was never sent");
     let mut longest: BTreeMap<Statement, usize> = BTreeMap::new();
     for (statement, text) in &sent.statements {
         let rows = longest.entry(*statement).or_default();
@@ -387,7 +391,9 @@ async fn every_statement_looks_rows_up_by_primary_key(flavor: Flavor) {
         Statement::InsertEqualVersions,
         Statement::SelectStock,
     ] {
-        assert_eq!(longest[&list], SIZES[3], "{list:?}");
+        if expected.contains(&list) {
+            assert_eq!(longest[&list], SIZES[3], "{list:?}");
+        }
     }
 
     let mut wrong = Vec::new();

@@ -23,6 +23,15 @@ impl Flavor {
         }
     }
 
+    /// Whether an `UPDATE` of a list of keys carries more orders than one of a join. On MariaDB it takes less of the
+    /// processor and leaves more of it idle: fewer orders a second.
+    pub(super) fn updates_by_list(self) -> bool {
+        match self {
+            Self::MySql => true,
+            Self::MariaDb => false,
+        }
+    }
+
     /// The session variable that has the isolation level.
     pub(super) fn isolation(self) -> &'static str {
         match self {

@@ -89,6 +89,11 @@ impl Statement {
         Self::DeletePins,
     ];
 
+    /// True for what MariaDB is not sent.
+    pub(super) fn is_for_mysql(self) -> bool {
+        matches!(self, Self::UpdateStockEqualTakes | Self::UpdateStockFurtherTakes)
+    }
+
     /// Which one a text is; `None` for what reads and writes no table.
     ///
     /// # Panics

@@ -3,14 +3,18 @@ INSERT INTO movement (order_id, sku, delta, flush_id)
 WITH moment AS (SELECT LAST_INSERT_ID(TIMESTAMPDIFF(MICROSECOND, '1970-01-01', NOW(6)))),
 planned (order_id, sku) AS (VALUES ('o-13','pen'),('o-14','mug'))
 SELECT order_id, sku, -1, 1099511627783 FROM moment STRAIGHT_JOIN planned;
-UPDATE stock FORCE INDEX (PRIMARY)
+UPDATE (
+    WITH planned (sku, units) AS (VALUES ('mug',1),('pen',1))
+    SELECT * FROM planned
+) AS planned
+STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
 SET
-    available = available - 1,
-    version = version + 1
-WHERE sku IN ('mug','pen') AND available >= 1
-    AND purchase_limit IS NULL
-    AND (sale_starts_at IS NULL OR sale_starts_at <= NOW(6))
-    AND (sale_ends_at IS NULL OR sale_ends_at > NOW(6));
+    stock.available = stock.available - planned.units,
+    stock.version = stock.version + 1
+WHERE stock.available >= planned.units
+    AND stock.purchase_limit IS NULL
+    AND (stock.sale_starts_at IS NULL OR stock.sale_starts_at <= NOW(6))
+    AND (stock.sale_ends_at IS NULL OR stock.sale_ends_at > NOW(6));
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 WITH planned (sku) AS (VALUES ('mug'),('pen'))
 SELECT stock.sku, stock.version, 1099511627783, stock.available, -1, 1

@@ -25,7 +25,7 @@ pub(super) fn add_stock(script: &mut Script, flavor: Flavor, totals: &[SkuTotal]
         add(1, &|text| write_one(text, total, only_takes));
     } else if !only_takes {
         add(totals.len(), &|text| write_any(text, flavor, totals));
-    } else if let Some(units) = common_units(totals) {
+    } else if let Some(units) = common_units(totals).filter(|_| flavor.updates_by_list()) {
         add(totals.len(), &|text| {
             sql::UPDATE_STOCK_EQUAL_TAKES.write(text, |hole, text| match hole {
                 "skus" => write_skus(text, totals),
