@@ -91,7 +91,10 @@ impl Statement {
 
     /// True for what MariaDB is not sent.
     pub(super) fn is_for_mysql(self) -> bool {
-        matches!(self, Self::UpdateStockEqualTakes | Self::UpdateStockFurtherTakes)
+        matches!(
+            self,
+            Self::UpdateStockEqualTakes | Self::UpdateStockFurtherTakes | Self::InsertEqualVersions
+        )
     }
 
     /// Which one a text is; `None` for what reads and writes no table.

@@ -16,8 +16,8 @@ WHERE stock.available >= planned.units
     AND (stock.sale_starts_at IS NULL OR stock.sale_starts_at <= NOW(6))
     AND (stock.sale_ends_at IS NULL OR stock.sale_ends_at > NOW(6));
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
-WITH planned (sku) AS (VALUES ('mug'),('pen'))
-SELECT stock.sku, stock.version, 1099511627783, stock.available, -1, 1
+WITH planned (sku, delta, orders) AS (VALUES ('mug',-1,1),('pen',-1,1))
+SELECT stock.sku, stock.version, 1099511627783, stock.available, planned.delta, planned.orders
 FROM planned STRAIGHT_JOIN stock FORCE INDEX (PRIMARY) ON stock.sku = planned.sku
 WHERE (SELECT id FROM change_gate WHERE id = 1 LOCK IN SHARE MODE) = 1;
 SELECT

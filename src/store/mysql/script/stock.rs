@@ -25,7 +25,7 @@ pub(super) fn add_stock(script: &mut Script, flavor: Flavor, totals: &[SkuTotal]
         add(1, &|text| write_one(text, total, only_takes));
     } else if !only_takes {
         add(totals.len(), &|text| write_any(text, flavor, totals));
-    } else if let Some(units) = common_units(totals).filter(|_| flavor.updates_by_list()) {
+    } else if let Some(units) = common_units(totals).filter(|_| flavor.gains_by_equal_forms()) {
         add(totals.len(), &|text| {
             sql::UPDATE_STOCK_EQUAL_TAKES.write(text, |hole, text| match hole {
                 "skus" => write_skus(text, totals),
@@ -128,7 +128,7 @@ pub(super) fn add_versions(
     let is_equal = |total: &&SkuTotal| total.delta == delta && total.orders == 1;
     let (mut equal, mut others): (Vec<&SkuTotal>, _) = totals.iter().partition(is_equal);
     let most = totals.len() >= APART_SKUS_MIN && equal.len() >= others.len();
-    if !others.is_empty() && !most {
+    if !flavor.gains_by_equal_forms() || !others.is_empty() && !most {
         equal.clear();
         others = totals.iter().collect();
     }
