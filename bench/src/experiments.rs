@@ -122,7 +122,7 @@ impl ExperimentName {
             }
             Self::Ledger => settings.ledger_rows() as f64 / 60_000.0 + rounds * run * 3.0,
             Self::Million => 60.0,
-            Self::Reconcile => Self::few_rounds(settings) as f64 * 150.0 + 30.0,
+            Self::Reconcile => Self::few_rounds(settings) as f64 * reconcile::round_s(settings),
         }
     }
 

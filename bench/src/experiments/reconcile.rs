@@ -22,6 +22,7 @@ use crate::pacer::{Schedule, send};
 use crate::report::Experiment;
 use crate::report::table::number;
 use crate::servers::database::Database;
+use crate::settings::RunSettings;
 use crate::turn::{Tally, Turn};
 use crate::workload::Workload;
 
@@ -30,8 +31,10 @@ const ORDERS_PER_S: f64 = 10_000.0;
 const LONGEST: Duration = Duration::from_secs(300);
 /// Numbers of the orders of one window: far from those of the next.
 const NUMBERS: u64 = 1 << 36;
-/// What it is expected to take for each million SKUs.
-const WEIGHT_S: f64 = 150.0;
+/// What a round is expected to take.
+pub(super) fn round_s(settings: &RunSettings) -> f64 {
+    settings.by_suite(35.0, 290.0)
+}
 
 pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let skus = bench.settings.by_suite(100_000, 1_000_000);
@@ -54,7 +57,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
         let measured = play(bench, &database, skus, &mut collector).await;
         bench.mysql.drop(database).await?;
         match measured {
-            Ok(told) => bench.progress.done(WEIGHT_S / rounds as f64, &told),
+            Ok(told) => bench.progress.done(round_s(&bench.settings), &told),
             Err(error) => bench.failed("reconcile", &error),
         }
     }
@@ -135,7 +138,8 @@ struct Load<'a> {
 }
 
 impl Load<'_> {
-    /// Sends for so long, or until the work stops the turn. Returns the latencies of each slice of that time.
+    /// Sends for so long, or until the work stops the turn. Returns the latencies of each slice of that time; what is
+    /// left of it behind the last whole one is not counted.
     ///
     /// Somebody else on the machine can spoil a few seconds, and the slowest hundredth of all orders is then made of
     /// these alone, with a run or without. So a slice is what elsewhere is a round: the median of many tells.
