@@ -1,4 +1,5 @@
--- The same for SKUs of which each was changed by one operation, all by the same number of units. MariaDB is not sent this.
+-- The same as insert_versions.sql for SKUs of which each was changed by one operation, all by the same number of units.
+-- MariaDB is not sent this.
 -- rows: (sku)
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 WITH planned (sku) AS (VALUES {rows})

@@ -6,7 +6,7 @@
 -- No limits on careless queries: sql_select_limit would cut what is read without a word.
 -- NO_CHAIN: a commit neither begins another transaction nor ends the session.
 -- A long list of SKUs stays a list of look-ups by primary key: MySQL would scan the table where the list takes more
--- memory than range_optimizer_max_mem_size allows, and MariaDB may make a join of it.
+-- memory than range_optimizer_max_mem_size allows. MariaDB, which skips the comment, has no such limit.
 -- wait_timeout: a process that froze with a transaction open loses it after this many seconds.
 SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
 SET SESSION
@@ -18,7 +18,6 @@ SET SESSION
     sql_big_selects = 1,
     sql_safe_updates = 0,
     /*!80000 range_optimizer_max_mem_size = 0, */
-    /*M! in_predicate_conversion_threshold = 0, */
     innodb_lock_wait_timeout = 1,
     lock_wait_timeout = 1,
     wait_timeout = 60

@@ -1,5 +1,5 @@
--- What some SKUs give beyond the statement before, which has locked their rows, looked at the terms of sale, and
--- raised the version.
+-- What some SKUs give beyond update_stock_equal_takes.sql, which has locked their rows, looked at the terms of sale,
+-- and raised the version. MariaDB is not sent this.
 -- rows: (sku, units)
 UPDATE (
     WITH planned (sku, units) AS (VALUES {rows})

@@ -76,26 +76,6 @@ pub(super) async fn run(
     }
 }
 
-/// Runs a text whose rows nobody waits for, and takes them one by one: after every few of them whoever else wants
-/// the processor gets it.
-pub(super) async fn run_by_the_way(
-    connection: &mut MySqlConnection,
-    text: String,
-    mut take: impl FnMut(MySqlRow) -> Result<(), sqlx::Error>,
-) -> Result<(), sqlx::Error> {
-    use futures_util::TryStreamExt;
-    let mut rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch(connection);
-    let mut taken = 0;
-    while let Some(row) = rows.try_next().await? {
-        take(row)?;
-        taken += 1;
-        if taken % ROWS_BY_THE_WAY == 0 {
-            std::thread::yield_now();
-        }
-    }
-    Ok(())
-}
-
 /// The same, for whom it matters what was answered before an error.
 pub(super) async fn run_to_error(connection: &mut MySqlConnection, text: String) -> Answers {
     use futures_util::TryStreamExt;
@@ -116,6 +96,26 @@ pub(super) async fn run_to_error(connection: &mut MySqlConnection, text: String)
             }
         }
     }
+}
+
+/// Runs a text whose rows nobody waits for, and takes them one by one: after every few of them whoever else wants
+/// the processor gets it.
+pub(super) async fn run_by_the_way(
+    connection: &mut MySqlConnection,
+    text: String,
+    mut take: impl FnMut(MySqlRow) -> Result<(), sqlx::Error>,
+) -> Result<(), sqlx::Error> {
+    use futures_util::TryStreamExt;
+    let mut rows = sqlx::raw_sql(AssertSqlSafe(text)).fetch(connection);
+    let mut taken = 0;
+    while let Some(row) = rows.try_next().await? {
+        take(row)?;
+        taken += 1;
+        if taken % ROWS_BY_THE_WAY == 0 {
+            std::thread::yield_now();
+        }
+    }
+    Ok(())
 }
 
 /// Says goodbye. A server that has closed its end first has lost nothing by it.

@@ -10,9 +10,10 @@ use crate::store::mysql::statement::{write_id, write_int, write_rows};
 
 /// Of this many SKUs at most a flush reads what it leaves, as a hint for the next.
 const LEFT_SKUS_MAX: usize = 8;
-/// For fewer SKUs a second statement costs more than it saves.
+/// With fewer SKUs no second statement is sent for what one can do.
 const APART_SKUS_MIN: usize = 64;
-/// If one of so many SKUs gives more than the others, to take that apart costs more than a join for all.
+/// What some SKUs give beyond the others is taken apart if they are at most one of so many; where they are one of four,
+/// it costs as much as a join for all.
 const FURTHER_SHARE: usize = 8;
 
 /// Adds the change of the stock rows.
@@ -126,12 +127,11 @@ pub(super) fn add_versions(
     // A change of most SKUs of a spread load: one order, of as little as any.
     let delta = totals.iter().map(|total| total.delta).max().unwrap_or(0);
     let is_equal = |total: &&SkuTotal| total.delta == delta && total.orders == 1;
-    let (mut equal, mut others): (Vec<&SkuTotal>, _) = totals.iter().partition(is_equal);
-    let most = totals.len() >= APART_SKUS_MIN && equal.len() >= others.len();
-    if !flavor.gains_by_equal_forms() || !others.is_empty() && !most {
-        equal.clear();
-        others = totals.iter().collect();
-    }
+    let count = totals.iter().filter(is_equal).count();
+    let most = totals.len() >= APART_SKUS_MIN && count >= totals.len() / 2;
+    let apart = flavor.gains_by_equal_forms() && (count == totals.len() || most);
+    let (equal, others): (Vec<&SkuTotal>, Vec<&SkuTotal>) =
+        totals.iter().partition(|total| apart && is_equal(total));
     if !equal.is_empty() {
         script.add(Step::Versions, Some(equal.len() as u64), |text| {
             sql::INSERT_EQUAL_VERSIONS.write(text, |hole, text| match hole {
