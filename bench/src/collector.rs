@@ -4,6 +4,7 @@ use crate::bench::Played;
 use crate::latencies::{Times, no_times, quantile_ms};
 use crate::outcome::Outcome;
 use crate::report::{Experiment, Figure, Latency, Run, Series};
+use crate::turn::Window;
 
 /// The series of one experiment, in the order in which they first appeared.
 pub(crate) struct Collector {
@@ -44,16 +45,22 @@ impl Collector {
 
     /// One more run, with the figures that every run has.
     pub(crate) fn run(&mut self, series: &str, played: Played) -> Outcome<()> {
-        let answered = played.window.tally.answered().max(1) as f64;
-        self.figure(series, "orders_per_s", "orders/s", played.window.accepted_per_s());
-        self.times(series, &played.times)?;
-        let cpu = played.window.cpu;
-        self.figure(series, "client_us", "us of client/order", cpu.client * 1e6 / answered);
-        let servers = (cpu.engine + cpu.service + cpu.database) * 1e6 / answered;
-        self.figure(series, "servers_us", "us of servers/order", servers);
+        self.window(series, &played.window, &played.times)?;
         let place = self.place(series);
         place.runs.push(played.run);
         place.flushes = played.flushes;
+        Ok(())
+    }
+
+    /// The figures that every counted window has.
+    pub(crate) fn window(&mut self, series: &str, window: &Window, times: &Times) -> Outcome<()> {
+        let answered = window.tally.answered().max(1) as f64;
+        self.figure(series, "orders_per_s", "orders/s", window.accepted_per_s());
+        self.times(series, times)?;
+        let cpu = window.cpu;
+        self.figure(series, "client_us", "us of client/order", cpu.client * 1e6 / answered);
+        let servers = (cpu.engine + cpu.service + cpu.database) * 1e6 / answered;
+        self.figure(series, "servers_us", "us of servers/order", servers);
         Ok(())
     }
 

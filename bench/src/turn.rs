@@ -46,7 +46,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// What was added since an earlier tally.
-    fn since(self, earlier: Self) -> Self {
+    pub(crate) fn since(self, earlier: Self) -> Self {
         Self {
             accepted: self.accepted - earlier.accepted,
             refused: self.refused - earlier.refused,

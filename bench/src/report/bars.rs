@@ -217,7 +217,7 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             "orders a second beside 10,000 reads a second / alone",
             AtLeast(0.95),
             "",
-            of(rate("reads", "orders-beside-reads"), rate("reads", "orders-alone")),
+            report.median("reads", "orders", "beside_alone"),
             reads_beside(report),
         ),
         bar(

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
-use super::BESIDE_PER_S;
+use super::beside::READS_PER_S;
 use crate::outcome::Outcome;
 
 const STATUS_LINE: &[u8] = b"HTTP/1.1 ";
@@ -50,7 +50,7 @@ impl Reader {
 
 /// When one of so many connections sends, so that all of them together send at the rate.
 pub(super) fn schedule(number: u64, connections: u64, at_once: u64) -> Interval {
-    let period = Duration::from_secs_f64((connections * at_once) as f64 / BESIDE_PER_S as f64);
+    let period = Duration::from_secs_f64((connections * at_once) as f64 / READS_PER_S as f64);
     let shift =
         period * u32::try_from(number).unwrap_or(0) / u32::try_from(connections).unwrap_or(1);
     let mut schedule = interval_at(Instant::now() + shift, period);
