@@ -164,20 +164,14 @@ impl Http {
         let (mut orders_task, mut admin_task) = (JoinSet::new(), JoinSet::new());
         {
             let (handled, metrics) = (Arc::clone(&state), state.metrics.clone());
-            let handler = move |request| {
-                let state = Arc::clone(&handled);
-                async move { state.answer_orders(request).await }
-            };
+            let handler = move |request| Arc::clone(&handled).answer_orders(request);
             let stops =
                 Stops { accepting: ends.accepting.subscribe(), serving: ends.orders.subscribe() };
             orders_task.spawn(orders.serve(handler, metrics, stops));
         }
         {
             let (handled, metrics) = (Arc::clone(&state), state.metrics.clone());
-            let handler = move |request| {
-                let state = Arc::clone(&handled);
-                async move { state.answer_admin(request).await }
-            };
+            let handler = move |request| Arc::clone(&handled).answer_admin(request);
             let stops =
                 Stops { accepting: ends.admin.subscribe(), serving: ends.admin.subscribe() };
             admin_task.spawn(admin.serve(handler, metrics, stops));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request};
@@ -98,10 +99,10 @@ pub(super) async fn serve<H, F, E>(
     let service = service_fn(|request| {
         let activity = Arc::clone(&activity);
         let only_head = request.method() == Method::HEAD;
-        let answer = handler(request);
-        async move {
-            let in_flight = InFlight::start(activity);
-            let mut answer = answer.await?;
+        let in_flight = InFlight::start(activity);
+        // A block that awaits the handler would have it in memory twice, and copy it for each request.
+        handler(request).map(move |answered| {
+            let mut answer = answered?;
             if only_head {
                 // Over HTTP/2 hyper would send it.
                 *answer.body_mut() = Bytes::new().into();
@@ -110,7 +111,7 @@ pub(super) async fn serve<H, F, E>(
                 events.keep(in_flight);
             }
             Ok::<_, E>(answer)
-        }
+        })
     });
     let (socket, mut outbox) = outbox::split(stream);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));

@@ -1,5 +1,7 @@
 //! What every request of one server shares, and the way of a request to its handler.
 
+use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::body::Incoming;
@@ -85,23 +87,26 @@ impl State {
     }
 
     /// Answers one request of the orders listener.
-    pub(super) async fn answer_orders(
-        &self,
+    pub(super) fn answer_orders(
+        self: Arc<Self>,
         request: Request<Incoming>,
-    ) -> Result<Answer, BodyTooSlow> {
+    ) -> impl Future<Output = Result<Answer, BodyTooSlow>> + Send + 'static {
+        // Before the block, which would otherwise have the request as it came, too.
         let (head, mut body) = request.into_parts();
-        let outcome = self.dispatch_orders(&head, &mut body).await;
-        // Who asked whether to send the body has not sent it.
-        let refused = matches!(outcome, Err(Failure::Problem(_)));
-        if refused && !head.headers.contains_key(EXPECT) {
-            body::discard(&mut body).await;
+        async move {
+            let outcome = self.dispatch_orders(&head, &mut body).await;
+            // Who asked whether to send the body has not sent it.
+            let refused = matches!(outcome, Err(Failure::Problem(_)));
+            if refused && !head.headers.contains_key(EXPECT) {
+                body::discard(&mut body).await;
+            }
+            self.finish(head.version, outcome)
         }
-        self.finish(head.version, outcome)
     }
 
     /// Answers one request of the admin listener.
     pub(super) async fn answer_admin(
-        &self,
+        self: Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Answer, BodyTooSlow> {
         let version = request.version();
