@@ -91,8 +91,8 @@ pub(super) async fn measure(
     Ok(format!("orders beside reads / alone: {}", number(ratio)))
 }
 
-/// Orders in a closed loop for the length of all slices. Returns also from when to when reads took: from when they
-/// should have been sent to when they were answered.
+/// Orders in a closed loop for the length of all slices. Returns also how long reads took, from when they should have
+/// been sent to when they were answered.
 async fn order(
     stage: &Stage<'_>,
     length: Duration,
