@@ -10,7 +10,7 @@ const DEPENDENCIES: [(&str, &[&str]); 29] = [
     ("cronexpr", &["src/reconcile/schedule.rs"]),
     ("crossbeam_channel", &["src/lane/"]),
     ("form_urlencoded", &["src/http/"]),
-    ("futures_util", &["src/store/mysql/"]),
+    ("futures_util", &["src/store/mysql/", "src/http/connection.rs"]),
     ("governor", &["src/http/access/"]),
     ("http_body_util", &["src/http/"]),
     ("hyper", &["src/http.rs", "src/http/"]),
