@@ -40,8 +40,8 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let workload = Workload::one_hot()?.named("reads");
     let title = format!(
         "reads of one hot SKU over HTTP/1.1, {} connections: from Redis, from MySQL by statements that readers \
-         share, from MySQL by a SELECT each without hotrow; and orders of that SKU, in batches, beside {} reads/s from Redis over {} \
-         connections, {} requests at once, in every other slice of {} s",
+         share, from MySQL by a SELECT each without hotrow; and orders of that SKU, in batches, beside {} reads/s \
+         from Redis over {} connections, {} requests at once, in half of all slices of {} s",
         settings.http_connections,
         beside::READS_PER_S,
         beside::CONNECTIONS,

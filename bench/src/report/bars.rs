@@ -293,6 +293,7 @@ mod tests {
             ("open-loop", "80-percent", "p99_ms", 30.0),
             ("open-loop", "80-percent", "flush_ms", 10.0),
             ("million", "service", "grown_mb", 21.0),
+            ("reads", "orders", "beside_alone", 0.94),
         ]);
         let bars = bars(&report);
         let holds = |start: &str| {
@@ -304,6 +305,7 @@ mod tests {
         assert_eq!(holds("hotrow / bare"), (Some(0.75), Some(false)));
         assert_eq!(holds("open loop"), (Some(3.0), Some(true)));
         assert_eq!(holds("resident memory"), (Some(21.0), Some(false)));
+        assert_eq!(holds("orders a second beside"), (Some(0.94), Some(false)));
         assert_eq!(holds("two instances"), (None, None));
     }
 }
