@@ -117,7 +117,7 @@ impl ExperimentName {
             Self::Holds => Self::few_rounds(settings) as f64 * 25.0,
             Self::Limit => Self::fewer_rounds(settings) as f64 * run * 2.0,
             Self::Reads => {
-                Self::few_rounds(settings) as f64 * 3.0 * run + rounds * reads::round_s(settings)
+                Self::few_rounds(settings) as f64 * 3.0 * run + reads::expected_s(settings)
             }
             Self::SellOut | Self::Duplicates | Self::Beside | Self::Burst => {
                 Self::fewer_rounds(settings) as f64 * (run + 1.0)

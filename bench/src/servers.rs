@@ -1,5 +1,6 @@
 //! The servers that subjects run against: started, made ready, and stopped by the harness.
 
+pub(crate) mod cache;
 pub(crate) mod database;
 pub(crate) mod instance;
 pub(crate) mod mysql;

@@ -22,7 +22,7 @@ use crate::subjects::{Stage, join_clients, ready_redis};
 use crate::turn::Window;
 use crate::workload::Workload;
 
-pub(super) use self::beside::round_s;
+pub(super) use self::beside::expected_s;
 
 /// Who answers the reads of a closed loop.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
             }
         }
     }
-    for round in 0..settings.rounds() {
+    for round in 0..beside::rounds(&settings) {
         let what = format!("orders and reads beside them, round {}", round + 1);
         bench.progress.doing(what.clone());
         match beside::measure(bench, &workload, &mut collector).await {

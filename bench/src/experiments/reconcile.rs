@@ -1,14 +1,18 @@
-//! A full reconciliation of a million SKUs: how long it takes, and what the orders beside it feel.
+//! A full reconciliation of a million SKUs, their cache and their books: how long it takes, and what the orders beside
+//! it feel.
 
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hotrow::cache::HotSkus;
 use hotrow::lane::{Lanes, LanesConfig};
-use hotrow::limits::{DESK_PATIENCE, RECONCILE_PASS_SKUS};
-use hotrow::reconcile::{Reconcile, Request};
+use hotrow::limits::{DESK_PATIENCE, HOT_SKUS_MAX, RECONCILE_PASS_SKUS};
+use hotrow::reconcile::{Progress, Reconcile, Request};
+use hotrow::store::CacheState;
 use hotrow::store::mysql::{Address, ChangeFeed, Desk};
 use hotrow::telemetry::metrics::Metrics;
+use parking_lot::Mutex;
 
 use super::ExperimentName;
 use crate::bench::Bench;
@@ -21,8 +25,11 @@ use crate::outcome::Outcome;
 use crate::pacer::{Schedule, send};
 use crate::report::Experiment;
 use crate::report::table::number;
+use crate::servers::cache::{self, Filled};
 use crate::servers::database::Database;
+use crate::servers::redis_server::Fsync;
 use crate::settings::RunSettings;
+use crate::subjects::ready_redis;
 use crate::turn::{Tally, Turn};
 use crate::workload::Workload;
 
@@ -39,10 +46,11 @@ pub(super) fn round_s(settings: &RunSettings) -> f64 {
 pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let skus = bench.settings.by_suite(100_000, 1_000_000);
     let title = format!(
-        "{} SKUs with {} movements, one of the SKUs hot at {} orders/s; without a full run of reconciliation, \
-         and while one runs",
+        "{} SKUs with {} movements, {} of them kept in the cache, one of these hot at {} orders/s; without a full run of \
+         reconciliation, and while one runs",
         number(skus as f64),
         number(2.0 * skus as f64),
+        number(HOT_SKUS_MAX as f64),
         number(ORDERS_PER_S)
     );
     let workload = Workload::in_turn("reconcile", skus)?;
@@ -54,7 +62,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
         bench.progress.doing(doing);
         // A ledger of its own: that of the round before has grown by the orders.
         let database = bench.mysql.fresh(&workload).await?;
-        let measured = play(bench, &database, skus, &mut collector).await;
+        let measured = play(bench, &database, &workload, &mut collector).await;
         bench.mysql.drop(database).await?;
         match measured {
             Ok(told) => bench.progress.done(round_s(&bench.settings), &told),
@@ -68,13 +76,21 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
 async fn play(
     bench: &mut Bench,
     database: &Database,
-    skus: usize,
+    workload: &Workload,
     collector: &mut Collector,
 ) -> Outcome<String> {
+    let skus = workload.skus.len();
     database.preload(skus, |_| {}).await?;
+    let address = &database.address;
+    let (redis, metrics) = (ready_redis(&bench.settings, Fsync::Never).await?, Metrics::new());
+    let desk = Desk::open(address, 2, DESK_PATIENCE).await?;
+    let hot = HotSkus::default();
+    hot.pin(workload.skus.iter().take(HOT_SKUS_MAX));
+    let Filled { commits, filling, .. } =
+        cache::fill(redis.secret_url(), desk.clone(), hot, metrics.clone())?;
     let config =
         LanesConfig { connections: bench.settings.flush_connections, ..LanesConfig::default() };
-    let lanes = Lanes::start(database.address.clone(), config, Metrics::new()).await?;
+    let lanes = Lanes::start_telling(address.clone(), config, metrics, Some(commits)).await?;
     // Without a run as long as beside one, about half of it before and half of it after, so that drift of the machine
     // hits both kinds.
     let half = Duration::from_secs(bench.settings.by_suite(8, 45));
@@ -82,20 +98,25 @@ async fn play(
     // Not counted: the server still writes the pages of what was loaded.
     load.window(half, async |_| Ok(())).await?;
     let (mut alone, ()) = load.window(half, async |_| Ok(())).await?;
-    let (beside, seconds) = load
+    let (beside, (seconds, cache_seconds)) = load
         .window(LONGEST, async |turn| {
             let began = Instant::now();
-            reconcile(database.address.clone()).await?;
+            let cache_seconds =
+                reconcile(address.clone(), redis.secret_url().to_owned()).await?.as_secs_f64();
             turn.stop();
-            Ok(began.elapsed().as_secs_f64())
+            Ok((began.elapsed().as_secs_f64(), cache_seconds))
         })
         .await?;
     let rest = Duration::from_secs_f64(seconds).saturating_sub(half).max(half);
     alone.extend(load.window(rest, async |_| Ok(())).await?.0);
     let tally = load.tally;
     lanes.drain().await;
+    drop(filling);
+    desk.close().await;
+    redis.clear()?;
     audit(database, tally, skus as u64, true).await?;
     collector.figure("run", "seconds", "s", seconds);
+    collector.figure("run", "cache_seconds", "s of it for the cache", cache_seconds);
     let mut told = format!("reconcile: {} s", number(seconds));
     for (series, slices) in [("without", alone), ("beside", beside)] {
         let mut all = no_times();
@@ -108,22 +129,34 @@ async fn play(
     Ok(told)
 }
 
-/// On a thread of its own, as the command is a process of its own: what keeps it busy keeps no client waiting.
-async fn reconcile(address: Address) -> Outcome<()> {
+/// On a thread of its own, as the command is a process of its own: what keeps it busy keeps no client waiting. Returns
+/// how long the cache took.
+async fn reconcile(address: Address, redis_url: String) -> Outcome<Duration> {
     let run = move || {
+        let began = Instant::now();
+        let compared = Mutex::new(Duration::ZERO);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let desk = Desk::open(&address, 2, DESK_PATIENCE).await?;
             let feed = Arc::new(ChangeFeed::new(desk.clone()));
             let metrics = Metrics::new();
-            let reconcile = Reconcile { address, desk: desk.clone(), cache: None, feed, metrics };
+            let cache = Some((cache::open(&redis_url, metrics.clone())?, Vec::new()));
+            let reconcile = Reconcile { address, desk: desk.clone(), cache, feed, metrics };
             let request = Request { dry_run: false, pass_skus: RECONCILE_PASS_SKUS };
-            let report = reconcile.full(request, &|_| {}).await?;
+            let watch = |progress| {
+                if let Progress::Cache { .. } = progress {
+                    *compared.lock() = began.elapsed();
+                }
+            };
+            let report = reconcile.full(request, &watch).await?;
             desk.close().await;
             if report.run.differences > 0 {
                 return Err(format!("false alarms: {:?}", report.drifts).into());
             }
-            Ok(())
+            if report.run.cache != CacheState::Compared {
+                return Err(format!("the cache was not compared: {:?}", report.run.cache).into());
+            }
+            Ok(*compared.lock())
         })
     };
     tokio::task::spawn_blocking(run).await?

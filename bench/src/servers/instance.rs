@@ -3,17 +3,17 @@
 
 use std::net::SocketAddr;
 use std::process::Stdio;
-use std::time::Duration;
 
-use hotrow::cache::{Cache, CacheConfig, HotSkus, StockReads};
+use hotrow::cache::{HotSkus, StockReads};
 use hotrow::http::{Access, Http, HttpConfig};
 use hotrow::lane::{Lanes, LanesConfig};
-use hotrow::limits::{CACHE_STALE_MS, DESK_PATIENCE};
+use hotrow::limits::DESK_PATIENCE;
 use hotrow::store::mysql::{Address, Desk};
 use hotrow::telemetry::metrics::Metrics;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+use super::cache::{self, Filled};
 use super::database::Database;
 use crate::outcome::Outcome;
 
@@ -107,19 +107,15 @@ pub(crate) async fn serve(with_engine: bool, flush_connections: usize) -> Outcom
     let address: Address = url.parse()?;
     let metrics = Metrics::new();
     let desk = Desk::open(&address, 2, DESK_PATIENCE).await?;
-    let (stock, commits) = match std::env::var(REDIS_VARIABLE) {
+    // The filling ends with the process.
+    let (stock, commits, _filling) = match std::env::var(REDIS_VARIABLE) {
         Ok(url) => {
-            let prefix = "hotrow:stock:".to_owned();
-            let stale = Duration::from_millis(CACHE_STALE_MS);
-            let config = CacheConfig { address: url.parse()?, prefix, stale };
-            let cache = Cache::open(&config, metrics.clone())?;
-            let (stock, filler, commits) =
-                StockReads::cached(desk.clone(), cache, HotSkus::default(), metrics.clone());
-            // Ends with the process.
-            tokio::spawn(filler.run());
-            (stock, Some(commits))
+            let hot = HotSkus::default();
+            let Filled { stock, commits, filling } =
+                cache::fill(&url, desk.clone(), hot, metrics.clone())?;
+            (stock, Some(commits), Some(filling))
         }
-        Err(_) => (StockReads::new(desk.clone()), None),
+        Err(_) => (StockReads::new(desk.clone()), None, None),
     };
     let lanes = if with_engine {
         let config = LanesConfig { connections: flush_connections, ..LanesConfig::default() };

@@ -34,8 +34,18 @@ pub(super) fn slice(settings: &RunSettings) -> Duration {
     settings.duration() / 2
 }
 
+/// Rounds. More than elsewhere: single ones lie a tenth apart, and what is looked for are a few hundredths.
+pub(super) fn rounds(settings: &RunSettings) -> usize {
+    settings.by_suite(1, 3) * settings.rounds()
+}
+
+/// What all rounds are expected to take.
+pub(in crate::experiments) fn expected_s(settings: &RunSettings) -> f64 {
+    rounds(settings) as f64 * round_s(settings)
+}
+
 /// What a round takes.
-pub(in crate::experiments) fn round_s(settings: &RunSettings) -> f64 {
+pub(super) fn round_s(settings: &RunSettings) -> f64 {
     (settings.warmup() + slice(settings) * KINDS.len() as u32).as_secs_f64() + RUN_OVERHEAD_S
 }
 
