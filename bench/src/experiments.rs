@@ -113,7 +113,7 @@ impl ExperimentName {
             }
             Self::Uniform100k => self.contest_runs(settings) as f64 * (run + OPENING_100K_S),
             Self::OpenLoop => rounds * run * 3.0,
-            Self::TwoInstances => rounds * run * 2.0,
+            Self::TwoInstances => rounds * run * 3.0,
             Self::Holds => Self::few_rounds(settings) as f64 * 25.0,
             Self::Limit => Self::fewer_rounds(settings) as f64 * run * 2.0,
             Self::Reads => {

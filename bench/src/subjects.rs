@@ -12,7 +12,7 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::hotrow::{lanes, send_chunks};
+pub(crate) use self::hotrow::{lanes, lanes_over, send_chunks};
 pub(crate) use self::http::{accepted_members, batch_of_orders, connect1, send_batches};
 use self::plain::Locking;
 pub(crate) use self::redis_lua::ready as ready_redis;

@@ -11,26 +11,31 @@ use crate::orders::Orders;
 use crate::outcome::Outcome;
 use crate::report::Experiment;
 use crate::report::table::number;
-use crate::subjects::{Stage, join_clients, lanes, send_chunks};
+use crate::subjects::{Stage, join_clients, lanes_over, send_chunks};
 use crate::turn::Window;
 use crate::workload::Workload;
 
-const VARIANTS: [(&str, usize); 2] = [("one", 1), ("two", 2)];
+/// Engines, and the connections of each; those of the settings where it does not say.
+const VARIANTS: [(&str, usize, Option<usize>); 3] =
+    [("one", 1, None), ("two", 2, None), ("two-of-one", 2, Some(1))];
 
 pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let settings = bench.settings.clone();
     let workload = Workload::one_hot()?.named("two-instances");
-    let title =
-        "one hot SKU through one engine and through two, the same number of orders outstanding";
-    let mut collector = Collector::new(workload.name, title.to_owned(), CLOSED_LOOP);
+    let title = format!(
+        "one hot SKU through one engine and through two, the same number of orders outstanding, over {} connections \
+         each; and two over one connection each",
+        settings.flush_connections
+    );
+    let mut collector = Collector::new(workload.name, title, CLOSED_LOOP);
     for round in 0..settings.rounds() {
-        for (name, instances) in VARIANTS {
+        for (name, instances, connections) in VARIANTS {
             let what = format!("two-instances {name}, round {}/{}", round + 1, settings.rounds());
             bench.progress.doing(what.clone());
             let orders = Orders::new(&workload);
             let played = bench
                 .on_fresh(&settings, orders, Audit::Flushes, async |stage| {
-                    play(stage, instances).await
+                    play(stage, instances, connections).await
                 })
                 .await;
             match played {
@@ -48,10 +53,11 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     collector.finish()
 }
 
-async fn play(stage: &Stage<'_>, instances: usize) -> Outcome<Window> {
+async fn play(stage: &Stage<'_>, instances: usize, connections: Option<usize>) -> Outcome<Window> {
+    let connections = connections.unwrap_or(stage.settings.flush_connections);
     let mut engines = Vec::new();
     for _ in 0..instances {
-        engines.push(lanes(stage, Metrics::new()).await?);
+        engines.push(lanes_over(connections, stage, Metrics::new()).await?);
     }
     let share = stage.settings.outstanding / instances;
     let mut clients = tokio::task::JoinSet::new();

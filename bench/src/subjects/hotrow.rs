@@ -36,8 +36,16 @@ pub(super) async fn play(stage: &Stage<'_>, style: Style) -> Outcome<Window> {
 
 /// Lanes with the bounds that every experiment of the library has: room for what is outstanding.
 pub(crate) async fn lanes(stage: &Stage<'_>, metrics: Metrics) -> Outcome<Lanes> {
-    let config =
-        LanesConfig { connections: stage.settings.flush_connections, ..LanesConfig::default() };
+    lanes_over(stage.settings.flush_connections, stage, metrics).await
+}
+
+/// The same over so many connections.
+pub(crate) async fn lanes_over(
+    connections: usize,
+    stage: &Stage<'_>,
+    metrics: Metrics,
+) -> Outcome<Lanes> {
+    let config = LanesConfig { connections, ..LanesConfig::default() };
     Ok(Lanes::start(stage.database.address.clone(), config, metrics).await?)
 }
 
