@@ -42,6 +42,8 @@ pub const LANE_TURN_ORDERS_MAX: usize = 512;
 /// A lane without traffic is forgotten after one to two times this, in milliseconds. Orders of ever other SKUs
 /// leave a lane each, some hundred bytes, until then.
 pub const LANE_REST_MS: u64 = 250;
+/// With more lanes than this, one without traffic is forgotten within once that time.
+pub const LANES_RESTED_MAX: usize = 16_384;
 /// Flushes of one lane in the air: one that commits, one that executes, and, while full ones wait behind
 /// these, two that are prepared ahead.
 pub const LANE_FLIGHTS_MAX: usize = 4;

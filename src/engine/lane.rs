@@ -8,7 +8,7 @@ use super::merging::Estimate;
 use super::plan::FlushId;
 use super::queue::Slot;
 use crate::domain::{MergeMode, Sku};
-use crate::limits::LANE_FLIGHTS_MAX;
+use crate::limits::{LANE_FLIGHTS_MAX, LANES_RESTED_MAX};
 
 /// Names a lane while it exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -134,14 +134,16 @@ impl Lanes {
     }
 
     /// Forgets the lanes that were idle at the sweep before and still are: a SKU without traffic
-    /// costs no memory, and one with traffic keeps its figures from flush to flush.
+    /// costs no memory, and one with traffic keeps its figures from flush to flush. Of too many it forgets whatever is
+    /// idle.
     pub(super) fn sweep(&mut self) {
+        let too_many = self.len() > LANES_RESTED_MAX;
         for (index, place) in self.lanes.iter_mut().enumerate() {
             let Some(lane) = place else { continue };
             if !lane.idle() {
                 continue;
             }
-            if lane.rested {
+            if lane.rested || too_many {
                 self.by_sku.remove(&lane.sku);
                 self.free.push(LaneIx(index));
                 *place = None;
@@ -163,5 +165,38 @@ impl Lanes {
             .iter()
             .enumerate()
             .filter_map(|(index, lane)| lane.as_ref().map(|lane| (LaneIx(index), lane)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn idle(count: usize) -> Lanes {
+        let mut lanes = Lanes::new();
+        for n in 0..count {
+            lanes.find_or_create(&Sku::new(&format!("s-{n}")).unwrap(), || MergeMode::On);
+        }
+        lanes
+    }
+
+    #[test]
+    fn what_is_idle_twice_is_forgotten() {
+        let mut lanes = idle(LANES_RESTED_MAX);
+        lanes.sweep();
+        assert_eq!(lanes.len(), LANES_RESTED_MAX);
+        let back = Sku::new("s-7").unwrap();
+        lanes.find_or_create(&back, || MergeMode::On);
+        lanes.sweep();
+        assert_eq!((lanes.len(), lanes.find(&back).is_some()), (1, true));
+    }
+
+    #[test]
+    fn of_too_many_all_are_forgotten_that_are_idle() {
+        let mut lanes = idle(LANES_RESTED_MAX + 1);
+        let busy = lanes.find(&Sku::new("s-7").unwrap()).unwrap();
+        lanes.get_mut(busy).in_ring = true;
+        lanes.sweep();
+        assert_eq!((lanes.len(), lanes.get(busy).sku.as_str()), (1, "s-7"));
     }
 }
