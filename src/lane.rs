@@ -9,6 +9,7 @@ mod crew;
 mod engine_thread;
 mod mailbox;
 mod recent_holds;
+mod rest;
 mod tally;
 mod ticket;
 

@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use super::committed::Committed;
 use super::crew::{Crew, Done, Report};
 use super::mailbox::Mailbox;
+use super::rest::{Rest, give_memory_back};
 use super::tally::Tally;
 use super::ticket::{Reply, deliver_all};
 use super::{Courier, LaneReport, LanesConfig, Message, Shared};
@@ -65,6 +66,7 @@ pub(super) fn start(
                 shared,
                 courier,
                 started: Instant::now(),
+                rest: Rest::default(),
                 draining: false,
             }
             .run()
@@ -106,6 +108,7 @@ struct Engine {
     shared: Arc<Shared>,
     courier: Courier,
     started: Instant,
+    rest: Rest,
     draining: bool,
 }
 
@@ -243,6 +246,9 @@ impl Engine {
         metrics.lanes_active(self.combiner.lanes());
         metrics.connections(self.crew.open());
         self.tally.unmerged(self.combiner.merge_total());
+        if self.rest.look(now_ms, self.combiner.is_at_rest()) {
+            give_memory_back();
+        }
     }
 
     fn act(&mut self) {
