@@ -113,7 +113,7 @@ impl ExperimentName {
             }
             Self::Uniform100k => self.contest_runs(settings) as f64 * (run + OPENING_100K_S),
             Self::OpenLoop => rounds * run * 3.0,
-            Self::TwoInstances => rounds * run * 3.0,
+            Self::TwoInstances => Self::more_rounds(settings) as f64 * run * 3.0,
             Self::Holds => Self::few_rounds(settings) as f64 * 25.0,
             Self::Limit => Self::fewer_rounds(settings) as f64 * run * 2.0,
             Self::Reads => {
@@ -136,9 +136,16 @@ impl ExperimentName {
     fn rounds_of(self, subject: Subject, settings: &RunSettings) -> usize {
         if self.for_looking().contains(&subject) {
             Self::few_rounds(settings)
+        } else if self.near().contains(&subject) {
+            Self::more_rounds(settings)
         } else {
             settings.rounds()
         }
+    }
+
+    /// Rounds of what is near its bar, from which single rounds lie further away than the median.
+    pub(crate) fn more_rounds(settings: &RunSettings) -> usize {
+        settings.by_suite(1, 2) * settings.rounds()
     }
 
     /// Rounds of experiments that no bar about a ratio depends on.
@@ -168,6 +175,17 @@ impl ExperimentName {
         let wanted =
             |subject: &Subject| settings.subject.is_empty() || settings.subject.contains(subject);
         all.into_iter().filter(wanted).collect()
+    }
+
+    /// Subjects of the comparison whose ratio is near its bar.
+    fn near(self) -> &'static [Subject] {
+        match self {
+            Self::OneHot => &[Subject::Bare, Subject::Hotrow, Subject::RedisAlways],
+            Self::Zipf10k | Self::Uniform100k | Self::ThreeLines | Self::Single => &[],
+            Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => &[],
+            Self::Burst | Self::TwoInstances | Self::Ledger | Self::Million => &[],
+            Self::Holds | Self::Limit | Self::Reads | Self::Reconcile => &[],
+        }
     }
 
     /// Subjects of the comparison that no bar is about.

@@ -139,6 +139,14 @@ impl Figure {
         Some(Self { name: name.to_owned(), unit: unit.to_owned(), median, least, most, rounds })
     }
 
+    /// How many times as much as the other: the median over the rounds that both have. What both were measured in within
+    /// a minute of each other, a machine that is faster at one time than at another changes less than their medians.
+    pub(crate) fn over(&self, other: &Self) -> Option<f64> {
+        let rounds = self.rounds.iter().zip(&other.rounds);
+        let ratios = rounds.filter(|(_, below)| **below > 0.0).map(|(above, below)| above / below);
+        Some(Self::new("", "", ratios.collect())?.median)
+    }
+
     /// How far the rounds lie apart, as a share of the median.
     pub(crate) fn spread(&self) -> f64 {
         if self.median == 0.0 { 0.0 } else { (self.most - self.least) / self.median }
@@ -155,6 +163,18 @@ impl Report {
     /// The median of a figure, if it was measured.
     pub(crate) fn median(&self, experiment: &str, series: &str, figure: &str) -> Option<f64> {
         self.series(experiment, series)?.median(figure)
+    }
+
+    /// How many times as much one figure of an experiment is as another, if both were measured: each by its series and
+    /// its name.
+    pub(crate) fn ratio(
+        &self,
+        experiment: &str,
+        above: (&str, &str),
+        below: (&str, &str),
+    ) -> Option<f64> {
+        let figure = |(series, name)| self.series(experiment, series)?.figure(name);
+        figure(above)?.over(figure(below)?)
     }
 }
 
@@ -181,5 +201,14 @@ mod tests {
         assert!((figure.spread() - 1.2).abs() < 1e-9);
         assert_eq!(Figure::new("f", "u", vec![5.0, 1.0, 2.0]).unwrap().median, 2.0);
         assert!(Figure::new("f", "u", vec![]).is_none());
+    }
+
+    #[test]
+    fn a_ratio_is_that_of_rounds_and_not_of_medians() {
+        let figure = |rounds: &[f64]| Figure::new("f", "u", rounds.to_vec()).unwrap();
+        let (above, below) = (figure(&[8.0, 2.0, 30.0]), figure(&[4.0, 1.0, 10.0, 50.0]));
+        assert_eq!(above.over(&below), Some(2.0), "and of 8 and 7 it would be 1.14");
+        assert_eq!(figure(&[3.0, 1.0]).over(&figure(&[0.0, 2.0])), Some(0.5));
+        assert_eq!(above.over(&figure(&[0.0])), None);
     }
 }

@@ -19,7 +19,7 @@ use crate::subjects::{Subject, ready_redis};
 use crate::workload::Workload;
 
 /// The form of `report.json`.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Measures everything that is asked for. The exit code is 1 when a run failed.
 pub(crate) async fn run(settings: RunSettings) -> Outcome<ExitCode> {

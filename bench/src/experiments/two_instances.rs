@@ -3,7 +3,7 @@
 use hotrow::telemetry::metrics::Metrics;
 
 use super::contest::CLOSED_LOOP;
-use super::run_weight_s;
+use super::{ExperimentName, run_weight_s};
 use crate::bench::{Audit, Bench};
 use crate::collector::Collector;
 use crate::cpu::CpuWatch;
@@ -28,9 +28,10 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
         settings.flush_connections
     );
     let mut collector = Collector::new(workload.name, title, CLOSED_LOOP);
-    for round in 0..settings.rounds() {
+    let rounds = ExperimentName::more_rounds(&settings);
+    for round in 0..rounds {
         for (name, instances, connections) in VARIANTS {
-            let what = format!("two-instances {name}, round {}/{}", round + 1, settings.rounds());
+            let what = format!("two-instances {name}, round {}/{rounds}", round + 1);
             bench.progress.doing(what.clone());
             let orders = Orders::new(&workload);
             let played = bench

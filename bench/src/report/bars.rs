@@ -43,9 +43,13 @@ impl Limit {
 /// All bars, in the order of the specification.
 pub(crate) fn bars(report: &Report) -> Vec<Bar> {
     use Limit::{AtLeast, AtMost};
-    let rate = |experiment, series| report.median(experiment, series, "orders_per_s");
-    let of = |above: Option<f64>, below: Option<f64>| Some(above? / below.filter(|b| *b > 0.0)?);
-    let one_hot = |series| rate("one-hot", series);
+    let ratio = |experiment, above, below| report.ratio(experiment, above, below);
+    let rates = |experiment, above, below| {
+        report.ratio(experiment, (above, "orders_per_s"), (below, "orders_per_s"))
+    };
+    let one_hot = report.median("one-hot", "hotrow", "orders_per_s").filter(|rate| *rate > 0.0);
+    // What another experiment measured at another time, in medians.
+    let of_one_hot = |above: Option<f64>| Some(above? / one_hot?);
     let settings = &report.settings;
     let flush_ms = report.median("open-loop", "80-percent", "flush_ms");
     let p99_ms = report.median("open-loop", "80-percent", "p99_ms");
@@ -62,6 +66,9 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
     let touched = settings.by_suite("with 100,000 SKUs only: --suite standard", "").to_owned();
     let reconciled =
         settings.by_suite("with 100,000 SKUs only: --suite standard", "--workload reconcile");
+    // Slices of one run, of which there are more without than beside.
+    let p99 = |series| report.median("reconcile", series, "p99_ms");
+    let reconcile_p99 = p99("beside").zip(p99("without")).map(|(beside, without)| beside / without);
     let plain = format!("{} connections", settings.plain_connections);
     let outstanding = format!("{} orders outstanding", settings.outstanding);
     vec![
@@ -69,56 +76,56 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             "hotrow / plain, one hot SKU",
             AtLeast(110.0),
             "",
-            of(one_hot("hotrow"), one_hot("plain")),
+            rates("one-hot", "hotrow", "plain"),
             plain,
         ),
         bar(
             "hotrow / bare, one hot SKU",
             AtLeast(0.90),
             "",
-            of(one_hot("hotrow"), one_hot("bare")),
+            rates("one-hot", "hotrow", "bare"),
             String::new(),
         ),
         bar(
             "hotrow / redis-lua with AOF always, one hot SKU",
             AtLeast(1.0),
             "",
-            of(one_hot("hotrow"), one_hot("redis-always")),
+            rates("one-hot", "hotrow", "redis-always"),
             outstanding,
         ),
         bar(
             "hotrow / plain, uniform over 100,000 SKUs",
             AtLeast(12.0),
             "",
-            of(rate("uniform-100k", "hotrow"), rate("uniform-100k", "plain")),
+            rates("uniform-100k", "hotrow", "plain"),
             String::new(),
         ),
         bar(
             "hotrow, Zipf over 10,000 / one hot SKU",
             AtLeast(0.5),
             "",
-            of(rate("zipf-10k", "hotrow"), one_hot("hotrow")),
+            of_one_hot(report.median("zipf-10k", "hotrow", "orders_per_s")),
             String::new(),
         ),
         bar(
             "http-batch / hotrow",
             AtLeast(0.7),
             "",
-            of(one_hot("http-batch"), one_hot("hotrow")),
+            rates("one-hot", "http-batch", "hotrow"),
             format!("{} orders a request", settings.batch_orders),
         ),
         bar(
             "http / http-noop",
             AtLeast(0.6),
             "",
-            of(one_hot("http"), one_hot("http-noop")),
+            rates("one-hot", "http", "http-noop"),
             format!("{} connections", settings.http_connections),
         ),
         bar(
             "http2 / http",
             AtLeast(1.0),
             "",
-            of(one_hot("http2"), one_hot("http")),
+            rates("one-hot", "http2", "http"),
             format!(
                 "{} requests at a time over {} connections",
                 settings.http_connections, settings.http2_connections
@@ -128,45 +135,42 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             "single order on an idle server, median: hotrow / plain",
             AtMost(1.0),
             "",
-            of(
-                report.median("single", "hotrow-callers", "p50_ms"),
-                report.median("single", "plain", "p50_ms"),
-            ),
+            ratio("single", ("hotrow-callers", "p50_ms"), ("plain", "p50_ms")),
             String::new(),
         ),
         bar(
             "open loop at 80 % of the ceiling, p99",
             AtMost(4.0),
             " flush times",
-            of(p99_ms, flush_ms),
+            ratio("open-loop", ("80-percent", "p99_ms"), ("80-percent", "flush_ms")),
             open_loop,
         ),
         bar(
             "refusals a second once sold out / accepted a second",
             AtLeast(2.0),
             "",
-            of(report.median("sell-out", "hotrow", "refusals_per_s"), one_hot("hotrow")),
+            of_one_hot(report.median("sell-out", "hotrow", "refusals_per_s")),
             "against hotrow on one hot SKU".to_owned(),
         ),
         bar(
             "cold SKUs beside a saturated one: p99 cold / p99 hot",
             AtMost(1.0),
             "",
-            of(report.median("beside", "cold", "p99_ms"), report.median("beside", "hot", "p99_ms")),
+            ratio("beside", ("cold", "p99_ms"), ("hot", "p99_ms")),
             String::new(),
         ),
         bar(
             "random order ids, 20 million rows / time-ordered, empty",
             AtLeast(0.5),
             "",
-            of(rate("ledger", "random-big"), rate("ledger", "time-empty")),
+            rates("ledger", "random-big", "time-empty"),
             short,
         ),
         bar(
             "two instances on one hot SKU / one instance",
             AtLeast(0.9),
             "",
-            of(rate("two-instances", "two"), rate("two-instances", "one")),
+            rates("two-instances", "two", "one"),
             String::new(),
         ),
         bar(
@@ -180,10 +184,7 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             "holds confirmed a second / plain orders a second",
             AtLeast(0.7),
             "",
-            of(
-                report.median("holds", "hotrow", "confirm_per_s"),
-                report.median("holds", "hotrow", "deduct_per_s"),
-            ),
+            ratio("holds", ("hotrow", "confirm_per_s"), ("hotrow", "deduct_per_s")),
             "in the process that took them, which remembers the last 131,072".to_owned(),
         ),
         bar(
@@ -197,20 +198,14 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             "answers a second with a purchase limit / without",
             AtLeast(0.5),
             "",
-            of(
-                report.median("limit", "limited", "answered_per_s"),
-                report.median("limit", "unlimited", "answered_per_s"),
-            ),
+            ratio("limit", ("limited", "answered_per_s"), ("unlimited", "answered_per_s")),
             "ten orders of each buyer, two instances".to_owned(),
         ),
         bar(
             "reads of one hot SKU a second: from Redis / a SELECT each",
             AtLeast(3.0),
             "",
-            of(
-                report.median("reads", "redis", "reads_per_s"),
-                report.median("reads", "select-each", "reads_per_s"),
-            ),
+            ratio("reads", ("redis", "reads_per_s"), ("select-each", "reads_per_s")),
             shared_reads(report),
         ),
         bar(
@@ -231,10 +226,7 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             "p99 of orders beside a full reconciliation / without",
             AtMost(1.25),
             "",
-            of(
-                report.median("reconcile", "beside", "p99_ms"),
-                report.median("reconcile", "without", "p99_ms"),
-            ),
+            reconcile_p99,
             slices(report).unwrap_or_else(|| reconciled.to_owned()),
         ),
     ]

@@ -20,16 +20,17 @@ const REFERENCE: &str = "hotrow";
 pub(crate) fn ratios(experiments: &[Experiment]) -> Vec<Ratio> {
     let mut ratios = Vec::new();
     for experiment in experiments {
-        let rate = |series: &super::Series| series.median("orders_per_s");
         let reference = experiment.series.iter().find(|series| series.name == REFERENCE);
-        let Some(above) = reference.and_then(rate) else { continue };
+        let rate = reference.and_then(|series| series.figure("orders_per_s"));
+        let Some(above) = rate else { continue };
         for series in experiment.series.iter().filter(|series| series.name != REFERENCE) {
-            if let Some(below) = rate(series).filter(|below| *below > 0.0) {
+            let below = series.figure("orders_per_s");
+            if let Some(value) = below.and_then(|below| above.over(below)) {
                 ratios.push(Ratio {
                     experiment: experiment.name.clone(),
                     above: REFERENCE.to_owned(),
                     below: series.name.clone(),
-                    value: above / below,
+                    value,
                 });
             }
         }
