@@ -108,9 +108,11 @@ impl ExperimentName {
             settings.duration().as_secs_f64() + settings.warmup().as_secs_f64() + RUN_OVERHEAD_S;
         let rounds = settings.rounds() as f64;
         match self {
-            Self::OneHot | Self::Zipf10k | Self::Single | Self::ThreeLines => {
+            Self::OneHot | Self::Single | Self::ThreeLines => {
                 self.contest_runs(settings) as f64 * run
             }
+            Self::Zipf10k => (self.contest_runs(settings) as f64 + rounds) * run,
+            Self::SellOut => rounds * (2.0 * run + 1.0),
             Self::Uniform100k => self.contest_runs(settings) as f64 * (run + OPENING_100K_S),
             Self::OpenLoop => rounds * run * 3.0,
             Self::TwoInstances => Self::more_rounds(settings) as f64 * run * 3.0,
@@ -119,7 +121,7 @@ impl ExperimentName {
             Self::Reads => {
                 Self::few_rounds(settings) as f64 * 3.0 * run + reads::expected_s(settings)
             }
-            Self::SellOut | Self::Duplicates | Self::Beside | Self::Burst => {
+            Self::Duplicates | Self::Beside | Self::Burst => {
                 Self::fewer_rounds(settings) as f64 * (run + 1.0)
             }
             Self::Ledger => settings.ledger_rows() as f64 / 60_000.0 + rounds * run * 3.0,
@@ -213,6 +215,7 @@ impl ExperimentName {
             workload,
             subjects,
             settings: bench.settings.clone(),
+            with_one_hot: false,
         };
         match self {
             Self::OneHot => {
@@ -220,7 +223,9 @@ impl ExperimentName {
             }
             Self::Zipf10k => {
                 let workload = Workload::zipf(10_000, seed)?;
-                closed("Zipf with exponent 1 over 10,000 SKUs", workload).measure(bench).await
+                let title = "Zipf with exponent 1 over 10,000 SKUs; and every order of the same";
+                let contest = Contest { with_one_hot: true, ..closed(title, workload) };
+                contest.measure(bench).await
             }
             Self::Uniform100k => {
                 let workload = Workload::uniform(100_000, seed)?;

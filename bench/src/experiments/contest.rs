@@ -15,6 +15,9 @@ use crate::workload::Workload;
 pub(crate) const CLOSED_LOOP: &str =
     "closed loop: from sending to the answer; for orders sent together, to the last answer";
 
+/// The series of hotrow on one hot SKU in the same rounds as something else.
+const ONE_HOT: &str = "one-hot";
+
 /// One comparison.
 pub(crate) struct Contest {
     pub title: String,
@@ -22,11 +25,13 @@ pub(crate) struct Contest {
     /// With the rounds that each has.
     pub subjects: Vec<(Subject, usize)>,
     pub settings: RunSettings,
+    /// hotrow runs on one hot SKU as well, each time after its turn.
+    pub with_one_hot: bool,
 }
 
 impl Contest {
     pub(crate) async fn measure(self, bench: &mut Bench) -> Outcome<Experiment> {
-        let Self { title, workload, subjects, settings } = self;
+        let Self { title, workload, subjects, settings, with_one_hot } = self;
         let all_rounds = subjects.iter().map(|&(_, rounds)| rounds).max().unwrap_or(0);
         let mut collector = Collector::new(workload.name, title, CLOSED_LOOP);
         for round in 0..all_rounds {
@@ -34,23 +39,51 @@ impl Contest {
                 if round >= rounds {
                     continue;
                 }
-                let what =
-                    format!("{} {}, round {}/{rounds}", workload.name, subject.name(), round + 1);
-                bench.progress.doing(what.clone());
-                match bench.play(subject, &settings, Orders::new(&workload)).await {
-                    Ok(played) => {
-                        let rate = number(played.window.accepted_per_s());
-                        bench
-                            .progress
-                            .done(run_weight_s(&settings), &format!("{what}: {rate} orders/s"));
-                        collector.run(subject.name(), played)?;
-                    }
-                    Err(error) => bench.failed(&what, &error),
+                let name = subject.name();
+                let what = format!("{} {name}, round {}/{rounds}", workload.name, round + 1);
+                play_round(bench, &mut collector, name, subject, &settings, &workload, what)
+                    .await?;
+                if with_one_hot && subject == Subject::Hotrow {
+                    play_one_hot(bench, &mut collector, workload.name, round).await?;
                 }
             }
         }
         collector.finish()
     }
+}
+
+/// One more round of hotrow on one hot SKU, for what an experiment measures elsewhere to be compared with.
+pub(crate) async fn play_one_hot(
+    bench: &mut Bench,
+    collector: &mut Collector,
+    experiment: &'static str,
+    round: usize,
+) -> Outcome<()> {
+    let settings = bench.settings.clone();
+    let workload = Workload::one_hot()?.named(experiment);
+    let what = format!("{experiment} {ONE_HOT}, round {}", round + 1);
+    play_round(bench, collector, ONE_HOT, Subject::Hotrow, &settings, &workload, what).await
+}
+
+async fn play_round(
+    bench: &mut Bench,
+    collector: &mut Collector,
+    series: &str,
+    subject: Subject,
+    settings: &RunSettings,
+    workload: &Workload,
+    what: String,
+) -> Outcome<()> {
+    bench.progress.doing(what.clone());
+    match bench.play(subject, settings, Orders::new(workload)).await {
+        Ok(played) => {
+            let rate = number(played.window.accepted_per_s());
+            bench.progress.done(run_weight_s(settings), &format!("{what}: {rate} orders/s"));
+            collector.run(series, played)?;
+        }
+        Err(error) => bench.failed(&what, &error),
+    }
+    Ok(())
 }
 
 /// Each round begins with another subject, so that none always has the same neighbour in time.

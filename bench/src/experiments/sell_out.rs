@@ -8,8 +8,8 @@ use std::time::Instant;
 use hotrow::domain::Verdict;
 use hotrow::telemetry::metrics::Metrics;
 
-use super::contest::CLOSED_LOOP;
-use super::{ExperimentName, run_weight_s};
+use super::contest::{CLOSED_LOOP, play_one_hot};
+use super::run_weight_s;
 use crate::bench::{Audit, Bench};
 use crate::collector::Collector;
 use crate::cpu::CpuWatch;
@@ -41,9 +41,11 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let orders = settings.by_suite(100_000, 500_000);
     let available = STOCK as i64 + WARMUP_ORDERS as i64;
     let workload = Workload::one_hot()?.named("sell-out").with_available(available);
-    let title = format!("one SKU with stock for {STOCK} orders, {orders} orders come");
+    let title = format!(
+        "one SKU with stock for {STOCK} orders, {orders} orders come; and as many units as there are orders"
+    );
     let mut collector = Collector::new(workload.name, title, CLOSED_LOOP);
-    for round in 0..ExperimentName::fewer_rounds(&settings) {
+    for round in 0..settings.rounds() {
         let what = format!("sell-out, round {}", round + 1);
         bench.progress.doing(what.clone());
         let mut rates = (0.0, 0.0);
@@ -64,6 +66,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
             }
             Err(error) => bench.failed(&what, &error),
         }
+        play_one_hot(bench, &mut collector, workload.name, round).await?;
     }
     collector.finish()
 }

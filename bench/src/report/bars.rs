@@ -47,9 +47,6 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
     let rates = |experiment, above, below| {
         report.ratio(experiment, (above, "orders_per_s"), (below, "orders_per_s"))
     };
-    let one_hot = report.median("one-hot", "hotrow", "orders_per_s").filter(|rate| *rate > 0.0);
-    // What another experiment measured at another time, in medians.
-    let of_one_hot = |above: Option<f64>| Some(above? / one_hot?);
     let settings = &report.settings;
     let flush_ms = report.median("open-loop", "80-percent", "flush_ms");
     let p99_ms = report.median("open-loop", "80-percent", "p99_ms");
@@ -104,7 +101,7 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             "hotrow, Zipf over 10,000 / one hot SKU",
             AtLeast(0.5),
             "",
-            of_one_hot(report.median("zipf-10k", "hotrow", "orders_per_s")),
+            rates("zipf-10k", "hotrow", "one-hot"),
             String::new(),
         ),
         bar(
@@ -149,8 +146,8 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
             "refusals a second once sold out / accepted a second",
             AtLeast(2.0),
             "",
-            of_one_hot(report.median("sell-out", "hotrow", "refusals_per_s")),
-            "against hotrow on one hot SKU".to_owned(),
+            ratio("sell-out", ("hotrow", "refusals_per_s"), ("one-hot", "orders_per_s")),
+            "against hotrow on one hot SKU in the same rounds".to_owned(),
         ),
         bar(
             "cold SKUs beside a saturated one: p99 cold / p99 hot",
