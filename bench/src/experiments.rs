@@ -113,6 +113,7 @@ impl ExperimentName {
             }
             Self::Zipf10k => (self.contest_runs(settings) as f64 + rounds) * run,
             Self::SellOut => rounds * (2.0 * run + 1.0),
+            Self::Beside => rounds * (run + 1.0),
             Self::Uniform100k => self.contest_runs(settings) as f64 * (run + OPENING_100K_S),
             Self::OpenLoop => rounds * run * 3.0,
             Self::TwoInstances => Self::more_rounds(settings) as f64 * run * 3.0,
@@ -121,9 +122,7 @@ impl ExperimentName {
             Self::Reads => {
                 Self::few_rounds(settings) as f64 * 3.0 * run + reads::expected_s(settings)
             }
-            Self::Duplicates | Self::Beside | Self::Burst => {
-                Self::fewer_rounds(settings) as f64 * (run + 1.0)
-            }
+            Self::Duplicates | Self::Burst => Self::fewer_rounds(settings) as f64 * (run + 1.0),
             Self::Ledger => settings.ledger_rows() as f64 / 60_000.0 + rounds * run * 3.0,
             Self::Million => 60.0,
             Self::Reconcile => Self::few_rounds(settings) as f64 * reconcile::round_s(settings),
@@ -145,12 +144,12 @@ impl ExperimentName {
         }
     }
 
-    /// Rounds of what is near its bar, from which single rounds lie further away than the median.
+    /// Rounds of what is nearer to its bar than its rounds are to each other.
     pub(crate) fn more_rounds(settings: &RunSettings) -> usize {
         settings.by_suite(1, 2) * settings.rounds()
     }
 
-    /// Rounds of experiments that no bar about a ratio depends on.
+    /// Rounds of experiments that have no bar, or one that is far away.
     pub(crate) fn fewer_rounds(settings: &RunSettings) -> usize {
         settings.rounds().min(3)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hotrow::telemetry::metrics::Metrics;
 
-use super::{ExperimentName, run_weight_s};
+use super::run_weight_s;
 use crate::bench::{Audit, Bench};
 use crate::collector::Collector;
 use crate::cpu::CpuWatch;
@@ -32,7 +32,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     );
     let what = "hot: from sending to the last answer of those sent together; cold: from the intended time of sending";
     let mut collector = Collector::new(cold.name, title, what);
-    for round in 0..ExperimentName::fewer_rounds(&settings) {
+    for round in 0..settings.rounds() {
         let what = format!("beside, round {}", round + 1);
         bench.progress.doing(what.clone());
         let mut cold_times = no_times();

@@ -42,7 +42,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let available = STOCK as i64 + WARMUP_ORDERS as i64;
     let workload = Workload::one_hot()?.named("sell-out").with_available(available);
     let title = format!(
-        "one SKU with stock for {STOCK} orders, {orders} orders come; and as many units as there are orders"
+        "one SKU with stock for {STOCK} orders, {orders} orders come; beside it one that does not sell out"
     );
     let mut collector = Collector::new(workload.name, title, CLOSED_LOOP);
     for round in 0..settings.rounds() {

@@ -63,7 +63,7 @@ pub(crate) fn bars(report: &Report) -> Vec<Bar> {
     let touched = settings.by_suite("with 100,000 SKUs only: --suite standard", "").to_owned();
     let reconciled =
         settings.by_suite("with 100,000 SKUs only: --suite standard", "--workload reconcile");
-    // Slices of one run, of which there are more without than beside.
+    // Slices of a run make no pairs: some without, all beside, and the others without.
     let p99 = |series| report.median("reconcile", series, "p99_ms");
     let reconcile_p99 = p99("beside").zip(p99("without")).map(|(beside, without)| beside / without);
     let plain = format!("{} connections", settings.plain_connections);
@@ -283,6 +283,10 @@ mod tests {
             ("open-loop", "80-percent", "flush_ms", 10.0),
             ("million", "service", "grown_mb", 21.0),
             ("reads", "orders", "beside_alone", 0.94),
+            ("zipf-10k", "hotrow", "orders_per_s", 60_000.0),
+            ("zipf-10k", "one-hot", "orders_per_s", 100_000.0),
+            ("sell-out", "hotrow", "refusals_per_s", 150_000.0),
+            ("sell-out", "one-hot", "orders_per_s", 100_000.0),
         ]);
         let bars = bars(&report);
         let holds = |start: &str| {
@@ -295,6 +299,8 @@ mod tests {
         assert_eq!(holds("open loop"), (Some(3.0), Some(true)));
         assert_eq!(holds("resident memory"), (Some(21.0), Some(false)));
         assert_eq!(holds("orders a second beside"), (Some(0.94), Some(false)));
+        assert_eq!(holds("hotrow, Zipf"), (Some(0.6), Some(true)), "not of the other experiment");
+        assert_eq!(holds("refusals"), (Some(1.5), Some(false)), "nor this");
         assert_eq!(holds("two instances"), (None, None));
     }
 }

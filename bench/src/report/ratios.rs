@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Experiment;
 
-/// How many times as fast one is as another, within one experiment.
+/// How many times as fast one is as another, within one experiment: the median over its rounds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Ratio {
     pub experiment: String,
