@@ -37,8 +37,6 @@ pub const CHANGES_PAGE_MAX: usize = 1_000;
 pub const FLUSH_ORDERS_MAX: usize = 2_048;
 /// Most ledger rows in one flush; keeps a flush of many-line orders near the size of a full one.
 pub const FLUSH_ROWS_MAX: usize = 4_096;
-/// Most orders that one lane gives before the other ready lanes get their turn.
-pub const LANE_TURN_ORDERS_MAX: usize = 512;
 /// A lane without traffic is forgotten after one to two times this, in milliseconds. Orders of ever other SKUs
 /// leave a lane each, some hundred bytes, until then.
 pub const LANE_REST_MS: u64 = 250;
@@ -286,7 +284,6 @@ const _: () = assert!(CHANGES_PAGE <= CHANGES_PAGE_MAX);
 const _: () = assert!(GATE_WAIT_MS <= GATE_WAIT_MAX_MS && GATE_WAIT_MAX_MS < 1_000);
 const _: () = assert!(ORDER_DEADLINE_MS < DRAIN_MS);
 const _: () = assert!(LANES_TOP <= LANES_TOP_MAX);
-const _: () = assert!(LANE_TURN_ORDERS_MAX <= FLUSH_ORDERS_MAX);
 const _: () = assert!(FLUSH_ORDERS_MAX <= FLUSH_ROWS_MAX);
 const _: () = assert!(LINES_MAX <= FLUSH_ROWS_MAX && LINES_MAX <= u8::MAX as usize);
 const _: () = assert!(LANE_DEPTH_MAX <= PROCESS_DEPTH_MAX);

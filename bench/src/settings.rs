@@ -108,17 +108,18 @@ pub(crate) struct RunSettings {
     #[arg(long, default_value = "target/bench")]
     #[serde(skip)]
     pub out: PathBuf,
-    /// Seconds that are counted in each run of each subject. [default: 1.3; quick: 0.8]
+    /// Seconds that are counted in each run of each subject. [default: 1.2; quick: 0.7]
     #[arg(long)]
     pub seconds: Option<f64>,
-    /// Seconds before them that are not counted. [default: 0.4; quick: 0.3]
+    /// Seconds before them that are not counted. [default: 0.5]
     #[arg(long)]
     pub warmup_seconds: Option<f64>,
     /// Rounds; the subjects take turns. [default: 5; quick: 1]
     #[arg(long)]
     pub rounds: Option<usize>,
-    /// Orders outstanding of hotrow (library and batches) and Redis.
-    #[arg(long, default_value_t = 8_192)]
+    /// Orders outstanding of hotrow (library, and batches up to the requests that it takes at a time) and Redis. The
+    /// more wait for each other, the more share a row: a load over many SKUs needs many to find its ceiling.
+    #[arg(long, default_value_t = 32_768)]
     pub outstanding: usize,
     /// How the clients of the library keep them outstanding.
     #[arg(long, value_enum, default_value_t = Style::Chunks)]
@@ -170,12 +171,12 @@ fn mysql() -> ServerMake {
 impl RunSettings {
     /// The counted part of a run.
     pub(crate) fn duration(&self) -> Duration {
-        Duration::from_secs_f64(self.seconds.unwrap_or(self.by_suite(0.8, 1.3)))
+        Duration::from_secs_f64(self.seconds.unwrap_or(self.by_suite(0.7, 1.2)))
     }
 
     /// The part before it.
     pub(crate) fn warmup(&self) -> Duration {
-        Duration::from_secs_f64(self.warmup_seconds.unwrap_or(self.by_suite(0.3, 0.4)))
+        Duration::from_secs_f64(self.warmup_seconds.unwrap_or(0.5))
     }
 
     /// How often each subject has its turn.

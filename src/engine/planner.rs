@@ -1,6 +1,8 @@
 //! Which waiting operations make up the next plan.
 //!
-//! Ready lanes stand in a ring and give in turn. An operation of several lanes goes only when it is
+//! Ready lanes stand in a ring and give in turn, each all that it has and the plan has room for: the more of a
+//! lane shares a plan, the fewer rows a plan costs an operation. One that has more goes to the end of the ring, so
+//! that no lane waits for more than one plan of each before it. An operation of several lanes goes only when it is
 //! at the head of all of them and all are open, so that in every lane the order of arrival holds; the
 //! last of its lanes to get there takes it along for the others. One that has a lane which is not merged goes
 //! alone; plans of one and of several take turns.
@@ -12,9 +14,7 @@ use super::plan::Mode;
 use super::queue::{Member, Queue, Waiting};
 use super::ring::Ring;
 use crate::domain::{MergeMode, Operation};
-use crate::limits::{
-    ATTEMPTS_BEFORE_ALONE, ATTEMPTS_BEFORE_APART, FLUSH_ROWS_MAX, LANE_TURN_ORDERS_MAX,
-};
+use crate::limits::{ATTEMPTS_BEFORE_ALONE, ATTEMPTS_BEFORE_APART, FLUSH_ROWS_MAX};
 
 /// With whom an operation may share a flush. Failed attempts make it lonelier, so that what ails one
 /// order or one row does not keep failing its neighbours.
@@ -271,7 +271,6 @@ impl<'a, T> Drafting<'a, T> {
                 Some(Company::Alone) => false,
                 Some(current) => {
                     company == current
-                        && taken < LANE_TURN_ORDERS_MAX
                         && self.draft.operations.len() < self.orders_max
                         && self.rows + rows <= FLUSH_ROWS_MAX
                 }

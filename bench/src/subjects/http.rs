@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
+use hotrow::limits::BATCH_REQUESTS_MAX;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::{http1, http2};
@@ -69,7 +70,8 @@ pub(super) async fn play_http2(stage: &Stage<'_>, instance: &Instance) -> Outcom
     conduct(stage, instance, clients).await
 }
 
-/// Batches over HTTP/1.1: so many at a time that the orders outstanding are those of the library.
+/// Batches over HTTP/1.1: so many at a time that the orders outstanding are those of the library, or as many as the
+/// service takes.
 pub(super) async fn play_batch(stage: &Stage<'_>, instance: &Instance) -> Outcome<Window> {
     let clients = send_batches(stage, instance).await?;
     conduct(stage, instance, clients).await
@@ -82,7 +84,7 @@ pub(crate) async fn send_batches(
 ) -> Outcome<JoinSet<Outcome<()>>> {
     let batch = stage.settings.batch_orders;
     let mut clients = JoinSet::new();
-    for client in 0..stage.settings.outstanding.div_ceil(batch) {
+    for client in 0..stage.settings.outstanding.div_ceil(batch).min(BATCH_REQUESTS_MAX) {
         let mut sender = connect1(instance).await?;
         let (orders, turn) = (stage.orders.clone(), stage.turn.clone());
         clients.spawn(async move {
