@@ -216,6 +216,22 @@ fn while_a_flush_commits_the_next_starts_once_as_many_wait() {
     assert_eq!(desk.answered(), [0, 1, 2, 3, 4, 5]);
 }
 
+/// It fills a flush, and then it is the turn of those that came after it.
+#[test]
+fn a_lane_with_more_than_a_flush_of_orders_lets_the_others_go_next() {
+    let mut desk = Desk::new();
+    desk.combiner = Combiner::new(Policy { flights_max: 1, ..POLICY }, FlushId(1));
+    desk.arrive("a", 8);
+    desk.arrive("b", 1);
+    desk.arrive("c", 1);
+    assert_eq!(desk.actions(), ["execute 1 Merged 4"]);
+    desk.executed(1);
+    assert_eq!(desk.committed(1), ["execute 2 Merged 4"]);
+    desk.executed(2);
+    desk.committed(2);
+    assert_eq!(desk.answered(), [0, 1, 2, 3, 8, 9, 4, 5]);
+}
+
 #[test]
 fn full_flushes_are_prepared_ahead_and_go_on_in_order() {
     let mut desk = Desk::new();
