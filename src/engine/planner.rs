@@ -133,7 +133,7 @@ struct Drafting<'a, T> {
 }
 
 struct Turn {
-    taken: usize,
+    gave: bool,
     end: TurnEnd,
 }
 
@@ -175,13 +175,13 @@ impl<'a, T> Drafting<'a, T> {
                 continue;
             }
             let turn = self.take_turn(ix);
-            if turn.taken > 0 {
+            if turn.gave {
                 idle_turns = 0;
             }
             match turn.end {
                 TurnEnd::Leaves => self.lanes.get_mut(ix).in_ring = false,
                 TurnEnd::Stays => {
-                    idle_turns += usize::from(turn.taken == 0);
+                    idle_turns += usize::from(!turn.gave);
                     ring.shared.push_back(ix);
                 }
                 TurnEnd::GoesAlone => ring.alone.push_back(ix),
@@ -256,13 +256,13 @@ impl<'a, T> Drafting<'a, T> {
     }
 
     fn take_turn(&mut self, ix: LaneIx) -> Turn {
-        let mut taken = 0;
+        let mut gave = false;
         loop {
             let Some((waiting, merging)) = self.head(ix) else {
-                return Turn { taken, end: TurnEnd::Leaves };
+                return Turn { gave, end: TurnEnd::Leaves };
             };
             if !merging.merges() {
-                return Turn { taken, end: TurnEnd::GoesAlone };
+                return Turn { gave, end: TurnEnd::GoesAlone };
             }
             let company = self.company_of(waiting);
             let rows = waiting.operation.rows();
@@ -276,13 +276,13 @@ impl<'a, T> Drafting<'a, T> {
                 }
             };
             if !fits {
-                return Turn { taken, end: TurnEnd::Stays };
+                return Turn { gave, end: TurnEnd::Stays };
             }
             self.company = Some(company);
             self.draft.mode = company.mode();
             self.rows += rows;
             self.take_head(ix);
-            taken += 1;
+            gave = true;
         }
     }
 
