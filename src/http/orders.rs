@@ -13,11 +13,20 @@ use crate::domain::{
     Goal, Operation, Order, OrderId, OrderStatus, Settled, Settlement, TakenOrder,
 };
 
-/// `POST /v1/orders`
-pub(super) async fn take(state: &State, caller: Caller, upload: Upload<'_>) -> Outcome {
+/// The order that a `POST /v1/orders` brings.
+pub(super) async fn read(
+    state: &State,
+    caller: Caller,
+    upload: Upload<'_>,
+) -> Result<Order, Failure> {
     let json = upload.json().await?;
     let order = parse(&json)?;
     state.access.spend(caller, 1)?;
+    Ok(order)
+}
+
+/// Takes an order.
+pub(super) async fn take(state: &State, order: Order) -> Outcome {
     let verdict = state.lanes.submit(Operation::Take(order.clone())).await;
     let done = verdict::settle(order.id(), "lines", verdict)?;
     let answer = OrderAnswer::new(&order, done.status, done.at, done.expires_at);

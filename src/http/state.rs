@@ -94,13 +94,14 @@ impl State {
         // Before the block, which would otherwise have the request as it came, too.
         let (head, mut body) = request.into_parts();
         async move {
-            let outcome = self.dispatch_orders(&head, &mut body).await;
+            let version = head.version;
             // Who asked whether to send the body has not sent it.
-            let refused = matches!(outcome, Err(Failure::Problem(_)));
-            if refused && !head.headers.contains_key(EXPECT) {
+            let sends_body = !head.headers.contains_key(EXPECT);
+            let outcome = self.dispatch_orders(head, &mut body).await;
+            if sends_body && matches!(outcome, Err(Failure::Problem(_))) {
                 body::discard(&mut body).await;
             }
-            self.finish(head.version, outcome)
+            self.finish(version, outcome)
         }
     }
 
@@ -114,7 +115,7 @@ impl State {
         self.finish(version, outcome)
     }
 
-    async fn dispatch_orders(&self, head: &Parts, body: &mut Incoming) -> Outcome {
+    async fn dispatch_orders(&self, head: Parts, body: &mut Incoming) -> Outcome {
         if self.draining() {
             return Err(Problem::Draining.into());
         }
@@ -123,7 +124,12 @@ impl State {
         let query = head.uri.query();
         let upload = Upload { headers: &head.headers, body };
         match route {
-            OrdersRoute::Take => self.remembered(orders::take(self, caller, upload).await),
+            OrdersRoute::Take => {
+                let order = orders::read(self, caller, upload).await?;
+                // Thousands wait for the same COMMIT, each without the memory of its request.
+                drop(head);
+                self.remembered(orders::take(self, order).await)
+            }
             OrdersRoute::TakeBatch => self.remembered(batch::take(self, caller, upload).await),
             OrdersRoute::ReadOrder(id) => orders::read_one(self, id).await,
             OrdersRoute::Confirm(id) => {
