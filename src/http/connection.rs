@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request};
@@ -14,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, Interval, interval_at};
 
 use super::answer::{Answer, AnswerBody};
 use super::outbox;
@@ -84,7 +85,7 @@ pub(super) async fn serve<H, F, E>(
     builder: &Builder<TokioExecutor>,
     stream: TcpStream,
     patience: Patience,
-    mut leave: watch::Receiver<bool>,
+    leave: watch::Receiver<bool>,
     handler: H,
 ) where
     H: Fn(Request<Incoming>) -> F,
@@ -115,29 +116,68 @@ pub(super) async fn serve<H, F, E>(
     });
     let (socket, mut outbox) = outbox::split(stream);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(socket), service));
-    let mut look = interval_at(Instant::now() + patience.head, patience.idle);
-    let mut started_before = 0;
-    let mut leaving = false;
+    let watch = Watch::new(patience, leave, Arc::clone(&activity));
+    // A collection, though of one: it asks again only when woken, and a connection is woken far more often by its
+    // client and its answers.
+    let mut watches = FuturesUnordered::from_iter([watch.next()]);
     loop {
         tokio::select! {
             biased;
             () = poll_fn(|context| outbox.poll_turn(context, connection.as_mut())) => return,
-            _ = leave.wait_for(|leave| *leave), if !leaving => {
-                leaving = true;
-                connection.as_mut().graceful_shutdown();
+            Some(notice) = watches.next() => match notice {
+                Notice::Leave(watch) => {
+                    connection.as_mut().graceful_shutdown();
+                    watches.push(watch.next());
+                }
+                Notice::End => return,
             }
-            () = activity.abandoned.notified() => {
-                if !activity.is_waited_for() {
-                    return;
+        }
+    }
+}
+
+/// What ends a connection from outside.
+struct Watch {
+    leave: watch::Receiver<bool>,
+    leaving: bool,
+    look: Interval,
+    activity: Arc<Activity>,
+    started_before: u64,
+}
+
+enum Notice {
+    /// Finish the requests in flight.
+    Leave(Watch),
+    /// Close now.
+    End,
+}
+
+impl Watch {
+    fn new(patience: Patience, leave: watch::Receiver<bool>, activity: Arc<Activity>) -> Self {
+        let look = interval_at(Instant::now() + patience.head, patience.idle);
+        Self { leave, leaving: false, look, activity, started_before: 0 }
+    }
+
+    async fn next(mut self) -> Notice {
+        loop {
+            tokio::select! {
+                biased;
+                _ = self.leave.wait_for(|leave| *leave), if !self.leaving => self.leaving = true,
+                () = self.activity.abandoned.notified() => {
+                    if !self.activity.is_waited_for() {
+                        return Notice::End;
+                    }
+                    continue;
+                }
+                _ = self.look.tick() => {
+                    let started = self.activity.started.load(Ordering::Relaxed);
+                    if !self.activity.is_waited_for() && started == self.started_before {
+                        return Notice::End;
+                    }
+                    self.started_before = started;
+                    continue;
                 }
             }
-            _ = look.tick() => {
-                let started = activity.started.load(Ordering::Relaxed);
-                if !activity.is_waited_for() && started == started_before {
-                    return;
-                }
-                started_before = started;
-            }
+            return Notice::Leave(self);
         }
     }
 }
