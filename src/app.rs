@@ -6,6 +6,7 @@ mod embed;
 mod merge_mode;
 mod pin;
 mod reconcile;
+mod runtime;
 mod serve;
 
 pub use archive::{ArchiveRun, archive};
@@ -13,6 +14,7 @@ pub use embed::{shell, with_database};
 pub use merge_mode::{MergeModeChange, MergeModeRun, merge_mode};
 pub use pin::{Pinning, pin};
 pub use reconcile::{Outcome, ReconcileOptions, Told, reconcile};
+pub use runtime::runtime;
 pub use serve::serve;
 
 use crate::cache::CacheError;

@@ -147,10 +147,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command, config: Config) -> Result<ExitCode, AppError> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(config.threads)
-        .enable_all()
-        .build()
+    let runtime = app::runtime(config.threads)
         .map_err(|source| AppError::System { what: "start the runtime", source })?;
     match command {
         Command::Serve { demo } => {

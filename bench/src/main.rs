@@ -23,6 +23,7 @@ mod workload;
 use std::process::ExitCode;
 
 use clap::Parser;
+use hotrow::app::runtime;
 use hotrow::config::default_threads;
 use mimalloc::MiMalloc;
 
@@ -65,9 +66,4 @@ fn execute(command: Command) -> Outcome<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
-}
-
-fn runtime(threads: usize) -> Outcome<tokio::runtime::Runtime> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    Ok(builder.worker_threads(threads).thread_name("client").enable_all().build()?)
 }

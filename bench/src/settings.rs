@@ -140,7 +140,7 @@ pub(crate) struct RunSettings {
     #[arg(long, default_value_t = 4)]
     pub redis_connections: usize,
     /// Connections of http, http2 is given as many requests at a time, and http-noop.
-    #[arg(long, default_value_t = 512)]
+    #[arg(long, default_value_t = 1_024)]
     pub http_connections: usize,
     /// Connections over which http2 spreads its requests.
     #[arg(long, default_value_t = 8)]
