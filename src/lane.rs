@@ -31,6 +31,7 @@ use crate::store::mysql::{Address, FlushTiming, MigrateError, instance_of, regis
 use crate::telemetry::metrics::{Metrics, VerdictKind};
 use mailbox::Mailbox;
 use recent_holds::RecentHolds;
+use tally::tell_merge_modes;
 use ticket::{Reply, batch_ticket, deliver_all, ticket};
 
 /// The bounds of the lanes.
@@ -258,11 +259,13 @@ impl Lanes {
         report.await.unwrap_or_default()
     }
 
-    /// From now on these merge modes hold. What is in the air goes on as it is.
+    /// From now on these merge modes hold, for whatever is submitted after this. What is in the air goes on as it is.
     pub fn set_merge_modes(&self, modes: MergeModes) {
-        if !self.shared().without_engine {
+        let shared = self.shared();
+        if !shared.without_engine {
+            tell_merge_modes(&shared.metrics, &modes);
             // Without a reader there is nothing left to merge.
-            let _read = self.shared().mailbox.post(std::iter::once(Message::SetMergeModes(modes)));
+            let _read = shared.mailbox.post(std::iter::once(Message::SetMergeModes(modes)));
         }
     }
 

@@ -185,10 +185,7 @@ impl Engine {
                     // Whoever asked may have gone.
                     let _heard = answer.send(lanes);
                 }
-                Message::SetMergeModes(modes) => {
-                    self.tally.merge_modes(&modes);
-                    self.combiner.set_merge_modes(modes);
-                }
+                Message::SetMergeModes(modes) => self.combiner.set_merge_modes(modes),
                 Message::CountMerging { answer } => {
                     // Whoever asked may have gone.
                     let _heard = answer.send(self.combiner.merge_counts());

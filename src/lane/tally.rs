@@ -128,17 +128,6 @@ impl Tally {
         );
     }
 
-    pub(super) fn merge_modes(&self, modes: &MergeModes) {
-        let mut skus = [0; MergeKind::ALL.len()];
-        for &mode in modes.own.values() {
-            skus[MergeKind::from(mode) as usize] += 1;
-        }
-        self.metrics.merge_mode(modes.whole.into());
-        for (&kind, skus) in MergeKind::ALL.iter().zip(skus) {
-            self.metrics.merge_mode_skus(kind, skus);
-        }
-    }
-
     /// From the start of the process on.
     pub(super) fn unmerged(&self, total: MergeCount) {
         let MergeCount { off, dry_run, would_be_flushes } = total;
@@ -206,5 +195,16 @@ impl From<&Verdict> for VerdictKind {
             Verdict::NotExecuted(NotExecuted::Draining) => Self::Draining,
             Verdict::Unknown => Self::Unknown,
         }
+    }
+}
+/// From now on these merge modes hold.
+pub(super) fn tell_merge_modes(metrics: &Metrics, modes: &MergeModes) {
+    let mut skus = [0; MergeKind::ALL.len()];
+    for &mode in modes.own.values() {
+        skus[MergeKind::from(mode) as usize] += 1;
+    }
+    metrics.merge_mode(modes.whole.into());
+    for (&kind, skus) in MergeKind::ALL.iter().zip(skus) {
+        metrics.merge_mode_skus(kind, skus);
     }
 }
