@@ -4,8 +4,9 @@ use std::fs;
 
 use crate::outcome::Outcome;
 
-/// How the names of those threads of this process begin that are not the client's.
-const ENGINE_THREADS: &str = "hotrow-";
+/// Those threads of this process that are not the client's. Its main thread, which is the client with one thread, has
+/// the name of the program, `hotrow-bench`.
+const ENGINE_THREADS: [&str; 3] = ["hotrow-engine", "hotrow-rest", "hotrow-bare"];
 
 /// Whose processor time is read.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +47,7 @@ impl CpuWatch {
     pub(crate) fn read(&self) -> Outcome<CpuSeconds> {
         let (mut client, mut engine) = (0.0, 0.0);
         for (name, seconds) in threads(std::process::id())? {
-            if name.starts_with(ENGINE_THREADS) {
+            if ENGINE_THREADS.contains(&name.as_str()) {
                 engine += seconds;
             } else {
                 client += seconds;
@@ -97,6 +98,13 @@ mod tests {
     fn nanoseconds_on_the_processor_are_the_first_number() {
         assert_eq!(parse_schedstat("104275 333 7\n"), Some(104_275));
         assert_eq!(parse_schedstat(""), None);
+    }
+
+    #[test]
+    fn the_main_thread_is_the_clients() {
+        let program = env!("CARGO_PKG_NAME");
+        assert!(!ENGINE_THREADS.contains(&program), "{program} is the name of the main thread");
+        assert!(ENGINE_THREADS.contains(&crate::subjects::bare::THREAD));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The ways to deduct stock that are compared.
 
-mod bare;
+pub(crate) mod bare;
 mod hotrow;
 mod http;
 mod optimistic;

@@ -32,7 +32,7 @@ mod tests {
 
     use super::*;
 
-    /// Two rings of tasks that wake each other, as connections and what answers them do.
+    /// Pairs of tasks that wake each other, as connections and what answers them do.
     #[test]
     fn on_one_thread_nobody_waits_for_the_others_to_have_two_turns() {
         const PAIRS: usize = 1_024;

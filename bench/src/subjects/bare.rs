@@ -18,7 +18,7 @@ use crate::turn::{Turn, Window};
 /// Orders a second that plans are made for; a faster server ends the window early.
 const ORDERS_PER_S_MAX: f64 = 450_000.0;
 /// The name of its thread: processor time is told by it.
-const THREAD: &str = "hotrow-bare";
+pub(crate) const THREAD: &str = "hotrow-bare";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 type Plans = Arc<Mutex<VecDeque<Plan>>>;
