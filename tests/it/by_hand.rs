@@ -128,8 +128,10 @@ async fn sessions_are_killed_under_load(flavor: Flavor) {
         let sessions = shop
             .database
             .lines(
-                "SELECT CAST(ID AS CHAR) FROM information_schema.PROCESSLIST \
-                 WHERE USER = 'it' AND DB = DATABASE()",
+                "SELECT CAST(/*M! id */ /*!80000 processlist_id */ AS CHAR) \
+                 FROM /*M! information_schema.processlist */ /*!80000 performance_schema.threads */ \
+                 WHERE /*M! user */ /*!80000 processlist_user */ = 'it' \
+                     AND /*M! db */ /*!80000 processlist_db */ = DATABASE()",
             )
             .await;
         assert!(!sessions.is_empty());

@@ -257,8 +257,10 @@ async fn what_changes_after_the_look_stays(flavor: Flavor) {
         let mut holder = scene.admin().await;
         run(&mut holder, "LOCK TABLES movement_archive WRITE").await;
         let moving = tokio::spawn(async move { archive.move_orders().await });
-        let waits = "SELECT COUNT(*) FROM information_schema.PROCESSLIST \
-                     WHERE DB = DATABASE() AND STATE LIKE 'Waiting for table metadata lock%'";
+        let waits = "SELECT COUNT(*) \
+            FROM /*M! information_schema.processlist */ /*!80000 performance_schema.threads */ \
+            WHERE /*M! db */ /*!80000 processlist_db */ = DATABASE() \
+                AND /*M! state */ /*!80000 processlist_state */ LIKE 'Waiting for table metadata lock%'";
         until("it waits to copy", async || {
             moving.is_finished()
                 || scene.lines(&format!("SELECT CAST(({waits}) AS CHAR)")).await != ["0"]

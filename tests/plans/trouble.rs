@@ -175,6 +175,32 @@ async fn an_abandoned_session_is_ended_by_another_connection(flavor: Flavor) {
     assert_eq!(scene.stock().await, ["a 9 2", "b 10 1"]);
 }
 
+/// Somebody of this account runs a statement with a byte that its character set does not know, for long: the abandoned
+/// session is found all the same.
+async fn a_strange_statement_hides_no_session(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10)]).await;
+    let abandoned = Abandoned::default();
+    let timing = FlushTiming { execute: Duration::from_millis(200), ..TIMING };
+    let mut silent = FlushConnection::new(scene.address.clone(), timing, abandoned.clone());
+    let mut other = FlushConnection::new(scene.address.clone(), TIMING, abandoned);
+    assert!(other.probe().await);
+    let kept = scene.sessions().await;
+    let mut somebody = scene.admin().await;
+    run(&mut somebody, "BEGIN; SELECT * FROM stock WHERE sku = 'a' FOR UPDATE").await;
+    let plan = merged(1, vec![take("o-1", &[("a", 1)])]);
+    assert_eq!(silent.execute(&plan).await, Execution::Failed(Failure::Lost));
+    let mut strange = scene.colleague().await;
+    run(&mut strange, "SET NAMES ascii").await;
+    let asleep = tokio::spawn(async move { run(&mut strange, "SELECT 'é', SLEEP(600)").await });
+    until("it runs", async || scene.sessions().await.len() == kept.len() + 2).await;
+    assert!(other.probe().await);
+    until("the abandoned session has ended", async || {
+        scene.sessions().await.len() == kept.len() + 1
+    })
+    .await;
+    asleep.abort();
+}
+
 /// A probe tells what a flush would meet, for this account.
 async fn a_probe_tells_whether_flushes_can_be_written(flavor: Flavor) {
     let alone = Alone::new(flavor).await;
@@ -319,6 +345,7 @@ both_flavors!(
     an_abandoned_session_is_ended_by_the_next,
     an_abandoned_session_is_ended_by_another_connection,
     a_probe_tells_whether_flushes_can_be_written,
+    a_strange_statement_hides_no_session,
     a_silent_execution_is_lost_and_its_session_ended,
     the_session_is_our_own,
     limits_on_careless_queries_do_not_bind_it,

@@ -65,6 +65,11 @@ impl Scene {
         admin
     }
 
+    /// A connection of hotrow's own account.
+    pub(crate) async fn colleague(&self) -> MySqlConnection {
+        <MySqlConnection as sqlx::Connection>::connect(&self.database.url()).await.unwrap()
+    }
+
     /// Runs a text of one or more statements as `root`.
     pub(crate) async fn run(&self, text: &str) {
         run(&mut self.admin().await, text).await;

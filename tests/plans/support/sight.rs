@@ -20,8 +20,8 @@ pub(crate) struct OpenTransaction {
 }
 
 impl Scene {
-    /// The product's sessions in this database. MySQL's list of processes may show a name that is just being
-    /// changed as garbage, and fails at it; its other table is made not to.
+    /// The product's sessions in this database. MySQL's list of processes cannot be read while a statement in it has
+    /// a byte that its character set does not know, as the checksum of a migration has; its other table can.
     pub(crate) async fn sessions(&self) -> Vec<u64> {
         sqlx::query_scalar(
             "SELECT CAST(/*M! id */ /*!80000 processlist_id */ AS UNSIGNED) AS session \
