@@ -24,6 +24,6 @@ CREATE USER IF NOT EXISTS 'hotrow_reader'@'%' IDENTIFIED BY {{reader_password}} 
 
 CREATE DATABASE IF NOT EXISTS hotrow;
 
--- CREATE and ALTER make the tables, CREATE VIEW and DROP make the views and make them again; the rest is for the
--- rows that a migration writes, and for its own table.
-GRANT SELECT, INSERT, UPDATE, CREATE, ALTER, CREATE VIEW, DROP ON hotrow.* TO 'hotrow_migrator'@'%';
+-- CREATE and ALTER make the tables, CREATE VIEW and DROP make the views and make them again, CREATE ROUTINE makes the
+-- procedure for an order that is alone; the rest is for the rows that a migration writes, and for its own table.
+GRANT SELECT, INSERT, UPDATE, CREATE, ALTER, CREATE VIEW, DROP, CREATE ROUTINE ON hotrow.* TO 'hotrow_migrator'@'%';

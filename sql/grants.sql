@@ -16,6 +16,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON hotrow.purchase TO 'hotrow_engine'@'%';
 GRANT SELECT, INSERT, DELETE ON hotrow.hold_deadline TO 'hotrow_engine'@'%';
 -- Each start takes a number.
 GRANT INSERT ON hotrow.instance TO 'hotrow_engine'@'%';
+-- The procedure for an order that is alone, which does with the tables what the account may do itself. A right to
+-- it alone could not be given where it is missing.
+GRANT EXECUTE ON hotrow.* TO 'hotrow_engine'@'%';
 -- What has left the ledger can be read, and how long ids are known is recorded.
 GRANT SELECT ON hotrow.movement_archive TO 'hotrow_engine'@'%';
 GRANT SELECT, UPDATE ON hotrow.archive_state TO 'hotrow_engine'@'%';

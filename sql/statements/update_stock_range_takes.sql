@@ -1,6 +1,6 @@
--- The same as update_stock_takes.sql where all SKUs give the same number of units, or nearly all: what some give
--- beyond that, update_stock_further_takes.sql takes. The SKUs are ranges of the primary key in SKU order, whose rows
--- are changed as they are found; those of a join are noted first and looked up again. MariaDB is not sent this.
+-- The same as update_stock_takes.sql, without a join: the SKUs are ranges of the primary key in SKU order, whose rows
+-- are changed as they are found; those of a join are noted first and looked up again. What each gives is told by
+-- lists: what all give, and 1, 2, 4, … more for those of another list each. MariaDB is not sent this.
 UPDATE stock FORCE INDEX (PRIMARY)
 SET
     available = available - {units},

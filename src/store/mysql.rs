@@ -17,7 +17,7 @@ mod flush;
 mod known;
 mod merging;
 mod migrate;
-mod prepared_statements;
+mod procedures;
 mod reconcile;
 mod right;
 mod script;

@@ -18,8 +18,8 @@ use crate::support::shop::{Shop, sell, until};
 
 const ACCOUNTS: [&str; 6] = ["migrator", "engine", "archiver", "operator", "reconciler", "reader"];
 
-/// ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR
-const DENIED: [u16; 3] = [1044, 1142, 1227];
+/// ER_DBACCESS_DENIED_ERROR, ER_TABLEACCESS_DENIED_ERROR, ER_SPECIFIC_ACCESS_DENIED_ERROR, ER_PROCACCESS_DENIED_ERROR
+const DENIED: [u16; 4] = [1044, 1142, 1227, 1370];
 
 /// A script for this database, with accounts of its own: they belong to the whole server.
 fn script(file: &str, database: &Database) -> String {
@@ -108,7 +108,7 @@ fn said(output: &Output) -> String {
 }
 
 /// What no account but the migrator may do.
-const SCHEMA: [&str; 8] = [
+const SCHEMA: [&str; 10] = [
     "CREATE TABLE mine (n INT)",
     "CREATE VIEW mine AS SELECT 1",
     "CREATE TEMPORARY TABLE mine (n INT)",
@@ -116,6 +116,8 @@ const SCHEMA: [&str; 8] = [
     "CREATE INDEX mine ON movement (sku)",
     "DROP TABLE movement",
     "DROP VIEW desk_growth",
+    "CREATE PROCEDURE mine () SELECT 1",
+    "DROP PROCEDURE take_one",
     "TRUNCATE TABLE hold_deadline",
 ];
 
@@ -415,27 +417,32 @@ async fn an_engine_on_an_old_schema_says_who_has_to_migrate(flavor: Flavor) {
     }
 }
 
-async fn a_migrator_without_views_leaves_them_out(flavor: Flavor) {
+async fn a_migrator_leaves_out_what_it_may_not_make(flavor: Flavor) {
     let mut premises = Premises::new(flavor).await;
     let migrator = premises.account("migrator");
-    let revoke =
-        format!("REVOKE CREATE VIEW ON {}.* FROM '{migrator}'@'%'", premises.database.name());
+    let revoke = format!(
+        "REVOKE CREATE VIEW, CREATE ROUTINE ON {}.* FROM '{migrator}'@'%'",
+        premises.database.name()
+    );
     run(&mut premises.admin, revoke).await.unwrap();
     let migrated = premises.command("migrate", "migrator").await;
     let text = said(&migrated);
     assert!(migrated.status.success() && text.contains("CREATE VIEW command denied"), "{text}");
+    assert!(text.contains("the procedure take_one could not be made"), "{text}");
     let grants = script("sql/grants.sql", &premises.database);
     run(&mut premises.admin, grants).await.unwrap();
     let doctor = premises.command("doctor", "engine").await;
     let text = said(&doctor);
     assert!(doctor.status.success() && text.contains("orders can be taken"), "{text}");
     assert!(text.contains("should be changed: views for DBAs are missing"), "{text}");
+    assert!(text.contains("should be changed: the procedure take_one is missing"), "{text}");
     // Given back, the next migration makes them.
     let accounts = without_passwords(&script("sql/accounts.sql", &premises.database));
     run(&mut premises.admin, accounts).await.unwrap();
     assert!(premises.command("migrate", "migrator").await.status.success());
     let doctor = premises.command("doctor", "engine").await;
-    assert!(!said(&doctor).contains("views for DBAs"), "{}", said(&doctor));
+    assert!(!said(&doctor).contains("should be changed: views"), "{}", said(&doctor));
+    assert!(!said(&doctor).contains("take_one"), "{}", said(&doctor));
 }
 
 async fn the_reconciler_finds_and_mends(flavor: Flavor) {
@@ -507,7 +514,7 @@ both_flavors!(
     no_account_has_a_password_of_the_script,
     the_engine_needs_no_more,
     an_engine_on_an_old_schema_says_who_has_to_migrate,
-    a_migrator_without_views_leaves_them_out,
+    a_migrator_leaves_out_what_it_may_not_make,
     the_reconciler_finds_and_mends,
     readers_see_everything_and_change_nothing,
 );

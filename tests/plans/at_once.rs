@@ -5,11 +5,10 @@ use std::time::Duration;
 use hotrow::domain::Timestamp;
 use hotrow::embedded::Flavor;
 use hotrow::engine::{Execution, Failure, Mode, Plan, Verdicts};
-use hotrow::store::mysql::{Abandoned, FlushConnection, FlushTiming};
+use hotrow::store::mysql::{Abandoned, FlushConnection, FlushTiming, inspect, migrate};
 use sqlx::Row;
 
-use crate::support::alone::Alone;
-use crate::support::make::{merged, resolving, sku, take};
+use crate::support::make::{deciding, merged, resolving, sku, take};
 use crate::support::scene::{Scene, TIMING, run};
 
 fn alone(flush: u64, id: &str, name: &str, units: i64) -> Plan {
@@ -70,17 +69,16 @@ async fn what_does_not_fit_is_not_committed(flavor: Flavor) {
     }
     scene.run("UPDATE stock SET version = 1 WHERE sku = 'a'").await;
     let plan = alone(7, "o-7", "a", 1);
-    assert_eq!(connection.execute(&plan).await, Execution::Failed(Failure::Statement));
-    assert!(
-        connection.session().is_none(),
-        "of other errors it is not known where the session stands"
-    );
+    // Which number is there already, the id or the version, is seen by whoever decides order by order.
+    assert_eq!(connection.execute(&plan).await, Execution::Failed(Failure::Duplicate));
+    let decided = deciding(8, vec![take("o-7", &[("a", 1)])]);
+    assert_eq!(connection.execute(&decided).await, Execution::Failed(Failure::Statement));
     assert_eq!(scene.stock().await, ["a 7 1", "b 10 1"]);
     assert_eq!(scene.movements().await, ["o-1 take 1 deduct a -3 1"]);
 }
 
-/// It is written by statements that its session has prepared once; whatever has changed since, it is heeded.
-async fn what_is_prepared_does_not_remember(flavor: Flavor) {
+/// It is written by a procedure that its session has parsed once; whatever has changed since, it is heeded.
+async fn the_procedure_does_not_remember(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 10)]).await;
     let mut connection = scene.connection();
     committed(connection.execute(&alone(1, "o-1", "a", 1)).await);
@@ -108,11 +106,14 @@ async fn what_is_prepared_does_not_remember(flavor: Flavor) {
     let (_, left) = committed(connection.execute(&alone(u64::MAX, "o-b", "b", 4)).await);
     assert_eq!(left, [("b".to_owned(), 6)]);
     assert!(session.is_some());
-    assert_eq!(connection.session(), session, "prepared once, executed ever since");
+    assert_eq!(connection.session(), session, "one session ever since");
     scene.run("DELETE FROM change_gate").await;
     let execution = connection.execute(&alone(99, "o-99", "b", 1)).await;
     assert_eq!(execution, Execution::Failed(Failure::Statement), "without the gate");
-    assert_eq!(connection.session(), None);
+    assert!(
+        connection.session().is_none(),
+        "of other errors it is not known where the session stands"
+    );
     assert_eq!(scene.movements().await.len(), 6, "those that were accepted");
     assert_eq!(scene.stock().await, ["a 8 6", "b 6 2"]);
     let last = "SELECT CONCAT_WS(' ', sku, version, flush_id, available, delta, orders) \
@@ -120,18 +121,48 @@ async fn what_is_prepared_does_not_remember(flavor: Flavor) {
     assert_eq!(scene.lines(last).await, [format!("b 2 {} 6 -4 1", u64::MAX)]);
 }
 
-/// A server that has no room for prepared statements, or is told to have none, gets the texts.
-async fn it_needs_no_prepared_statements(flavor: Flavor) {
-    let mut server = Alone::new(flavor).await;
-    server.scene = server.scene.with(&[("a", 10)]).await;
-    server.scene.run("SET GLOBAL max_prepared_stmt_count = 0").await;
-    let mut connection = server.scene.connection();
-    let (_, left) = committed(connection.execute(&alone(1, "o-1", "a", 3)).await);
+/// Where the procedure is missing or may not be called, and when it goes while sessions use it, the statements
+/// are sent one by one.
+async fn it_needs_no_procedure(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10)]).await;
+    let mut connection = scene.connection();
+    committed(connection.execute(&alone(1, "o-1", "a", 1)).await);
+    scene.run("DROP PROCEDURE take_one").await;
+    let plan = alone(2, "o-2", "a", 2);
+    // The statement before the commit has failed, so it is known that nothing was committed.
+    assert_eq!(connection.execute(&plan).await, Execution::Failed(Failure::Lost));
+    scene.nothing_is_open().await;
+    let (_, left) = committed(connection.execute(&plan).await);
     assert_eq!(left, [("a".to_owned(), 7)]);
-    let execution = connection.execute(&alone(2, "o-2", "a", 8)).await;
+    let execution = connection.execute(&alone(3, "o-3", "a", 8)).await;
     assert_eq!(execution, Execution::Failed(Failure::Guard));
-    server.scene.run("SET GLOBAL max_prepared_stmt_count = DEFAULT").await;
-    assert_eq!(server.scene.movements().await, ["o-1 take 1 deduct a -3 1"]);
+    // Somebody else's, of the same name.
+    scene.run("CREATE PROCEDURE take_one (IN mine INT) SELECT mine").await;
+    let (_, left) = committed(scene.connection().execute(&alone(4, "o-4", "a", 3)).await);
+    assert_eq!(left, [("a".to_owned(), 4)]);
+    let taken =
+        ["o-1 take 1 deduct a -1 1", "o-2 take 1 deduct a -2 2", "o-4 take 1 deduct a -3 4"];
+    assert_eq!(scene.movements().await, taken);
+}
+
+/// It is not in a backup that was made without procedures.
+async fn the_procedure_is_made_again(flavor: Flavor) {
+    let scene = Scene::new(flavor).await;
+    let made =
+        "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()";
+    assert_eq!(scene.lines(made).await, ["take_one"]);
+    scene.run("DROP PROCEDURE take_one").await;
+    let findings = inspect(&scene.address).await.unwrap().findings;
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(!findings[0].prevents_orders);
+    for part in ["procedure take_one", "hotrow migrate", "CREATE ROUTINE", "sql/grants.sql"] {
+        assert!(findings[0].text.contains(part), "{}", findings[0].text);
+    }
+    let (one, other) = tokio::join!(migrate(&scene.address), migrate(&scene.address));
+    one.unwrap();
+    other.unwrap();
+    assert_eq!(scene.lines(made).await, ["take_one"]);
+    assert_eq!(inspect(&scene.address).await.unwrap().findings, []);
 }
 
 /// A row that stays locked is an answer; a server that stays silent is not.
@@ -189,9 +220,10 @@ async fn a_number_in_the_place_of_the_time_is_no_time(flavor: Flavor) {
 
 both_flavors!(
     a_number_in_the_place_of_the_time_is_no_time,
-    it_needs_no_prepared_statements,
+    it_needs_no_procedure,
+    the_procedure_is_made_again,
     it_is_committed_and_tells_what_was_recorded,
     what_does_not_fit_is_not_committed,
-    what_is_prepared_does_not_remember,
+    the_procedure_does_not_remember,
     silence_leaves_the_commit_unknown,
 );

@@ -1,4 +1,4 @@
-//! The texts of eight flushes, byte for byte as the server gets them, so that a change of what runs
+//! The texts of ten flushes, byte for byte as the server gets them, so that a change of what runs
 //! is seen in review. To accept one, copy the text that the failure shows into `tests/plans/golden`.
 
 use hotrow::embedded::Flavor;
@@ -28,7 +28,8 @@ async fn sent(alone: &Alone, plan: &Plan, ahead: bool) -> String {
         |text: &String| format!("{text}{}", if text.ends_with(';') { "\n" } else { "\n\n" });
     let text: String = texts.iter().map(ended).collect();
     let beginning = match plan.mode {
-        Mode::AtOnce => "PREPARE",
+        Mode::AtOnce if alone.scene.lines(IS_THERE).await.is_empty() => "BEGIN;",
+        Mode::AtOnce => "CALL take_one('",
         Mode::Merged | Mode::Deciding => {
             if ahead {
                 "WITH planned"
@@ -41,10 +42,13 @@ async fn sent(alone: &Alone, plan: &Plan, ahead: bool) -> String {
     format!("{}\n", text[flush..].trim_end())
 }
 
+const IS_THERE: &str =
+    "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()";
+
 async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
     let mut alone = Alone::new(flavor).await;
-    alone.scene = alone.scene.with(&[("mug", 10), ("pen", 10), ("ink", 10)]).await;
-    let goldens: [(&str, Plan, [&str; 2]); 8] = [
+    alone.scene = alone.scene.with(&[("mug", 50), ("pen", 50), ("ink", 50)]).await;
+    let goldens: [(&str, Plan, [&str; 2]); 10] = [
         (
             "merged_one_sku",
             merged(1 << 40, vec![take("o-1", &[("mug", 2)]), take("o-2", &[("mug", 1)])]),
@@ -63,10 +67,18 @@ async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
         ),
         (
             "merged_takes",
-            merged((1 << 40) + 5, vec![take("o-10", &[("pen", 1)]), take("o-11", &[("mug", 2)])]),
+            merged((1 << 40) + 5, vec![take("o-10", &[("pen", 1)]), take("o-11", &[("mug", 8)])]),
             [
                 include_str!("golden/merged_takes.mysql.sql"),
                 include_str!("golden/merged_takes.mariadb.sql"),
+            ],
+        ),
+        (
+            "merged_nearly_equal",
+            merged((1 << 40) + 9, vec![take("o-16", &[("pen", 1)]), take("o-17", &[("mug", 2)])]),
+            [
+                include_str!("golden/merged_nearly_equal.mysql.sql"),
+                include_str!("golden/merged_nearly_equal.mariadb.sql"),
             ],
         ),
         (
@@ -120,6 +132,14 @@ async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
             Plan { mode: Mode::AtOnce, ..merged((1 << 40) + 3, vec![take("o-7", &[("mug", 1)])]) },
             [include_str!("golden/at_once.mysql.sql"), include_str!("golden/at_once.mariadb.sql")],
         ),
+        (
+            "at_once_without_procedure",
+            Plan { mode: Mode::AtOnce, ..merged((1 << 40) + 8, vec![take("o-15", &[("mug", 1)])]) },
+            [
+                include_str!("golden/at_once_without_procedure.mysql.sql"),
+                include_str!("golden/at_once_without_procedure.mariadb.sql"),
+            ],
+        ),
     ];
     let mut changed = String::new();
     for (name, plan, [mysql, mariadb]) in goldens {
@@ -127,6 +147,9 @@ async fn the_texts_of_a_flush_are_these(flavor: Flavor) {
             Flavor::MySql => ("mysql", mysql),
             Flavor::MariaDb => ("mariadb", mariadb),
         };
+        if name.ends_with("_without_procedure") {
+            alone.scene.run("DROP PROCEDURE take_one").await;
+        }
         let sent = sent(&alone, &plan, name.ends_with("_ahead")).await;
         if sent != expected {
             changed += &format!("=== tests/plans/golden/{name}.{suffix}.sql\n{sent}");

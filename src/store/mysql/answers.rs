@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
 use super::connect::{Answers, Session, run_to_error};
-use super::error::is_duplicate;
+use super::error::{is_duplicate, is_guard};
 use super::known::sku;
 use super::script::{Expected, Script, Step};
 use crate::domain::{Sku, Timestamp};
@@ -31,16 +31,38 @@ pub(super) enum Checked {
 
 /// What a script that went as planned has to tell.
 pub(super) struct Written {
-    steps: Vec<Expected>,
-    handed: Vec<u64>,
+    /// What was handed over for the time that the movements have, in microseconds since 1970.
+    recorded: Option<i64>,
+    /// What is left of the only SKU, as far as it was handed over.
+    available: Option<i64>,
     rows: Vec<MySqlRow>,
     told_by_update: Option<Sku>,
 }
 
 impl Written {
+    /// Of a script whose every step was answered.
+    fn of(
+        steps: &[Expected],
+        handed: &[u64],
+        rows: Vec<MySqlRow>,
+        told_by_update: Option<Sku>,
+    ) -> Self {
+        let handed_by = |step: Step| {
+            let place = steps.iter().position(|expected| expected.step == step)?;
+            Some(handed[place].cast_signed())
+        };
+        let told = |index: usize| rows.first().and_then(|row| row.try_get(index).ok());
+        let (recorded, available) = if steps[0].step == Step::TakeOne {
+            (told(0), told(1))
+        } else {
+            (handed_by(Step::Movements), handed_by(Step::Stock))
+        };
+        Self { recorded, available, rows, told_by_update }
+    }
+
     /// The time that the database gave to its movements.
     pub(super) fn recorded_at(&self) -> Result<Timestamp, sqlx::Error> {
-        match self.handed_by(Step::Movements) {
+        match self.recorded {
             Some(micros) if micros >= EARLIEST_MICROS => Ok(Timestamp::from_micros(micros)),
             other => Err(sqlx::Error::Protocol(format!(
                 "the answer to an INSERT into movement has {other:?} where LAST_INSERT_ID(…) hands over the \
@@ -52,7 +74,7 @@ impl Written {
 
     /// What it leaves of its first few SKUs.
     pub(super) fn left(self) -> Result<Left, sqlx::Error> {
-        if let (Some(available), Some(sku)) = (self.handed_by(Step::Stock), self.told_by_update) {
+        if let (Some(available), Some(sku)) = (self.available, self.told_by_update) {
             // It has gone through under the terms of sale.
             return Ok(vec![SkuLeft { sku, available, on_terms: false }]);
         }
@@ -61,12 +83,6 @@ impl Written {
             Ok(SkuLeft { sku: sku(row, 0)?, available: row.try_get(1)?, on_terms })
         });
         left.collect()
-    }
-
-    /// Every step was answered, and each answer has such a number.
-    fn handed_by(&self, step: Step) -> Option<i64> {
-        let place = self.steps.iter().position(|expected| expected.step == step)?;
-        Some(self.handed[place].cast_signed())
     }
 }
 
@@ -84,11 +100,14 @@ impl Checked {
         }
         let Some(error) = error else {
             if affected.len() == steps.len() {
-                return Self::AsPlanned(Written { steps, handed, rows, told_by_update });
+                return Self::AsPlanned(Written::of(&steps, &handed, rows, told_by_update));
             }
             return Self::Error(ended_early(affected.len(), steps.len()));
         };
         let failed = steps.get(affected.len()).map(|expected| expected.step);
+        if failed == Some(Step::TakeOne) && is_guard(&error) {
+            return Self::Missed(Missed::Counts);
+        }
         if failed == Some(Step::Versions) && is_duplicate(&error) {
             return Self::Missed(Missed::VersionTaken(error));
         }
@@ -145,12 +164,7 @@ mod tests {
 
     #[test]
     fn a_time_that_was_not_handed_over_is_no_time() {
-        let written = |micros| Written {
-            steps: STEPS.to_vec(),
-            handed: vec![0, micros, 7],
-            rows: Vec::new(),
-            told_by_update: None,
-        };
+        let written = |micros| Written::of(&STEPS, &[0, micros, 7], Vec::new(), None);
         let micros = EARLIEST_MICROS;
         let at = written(micros.unsigned_abs()).recorded_at();
         assert_eq!(at.ok(), Some(Timestamp::from_micros(micros)));

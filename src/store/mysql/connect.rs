@@ -16,8 +16,8 @@ pub(super) struct Session {
     pub flavor: Flavor,
     /// The server's name for it.
     pub id: u64,
-    /// Whether an order that is alone can be written by statements that it has prepared.
-    pub has_prepared_statements: bool,
+    /// Whether an order that is alone can be written by the procedure for it.
+    pub can_call: bool,
 }
 
 /// Connects, sets the session and checks that the server took the settings.
@@ -47,7 +47,7 @@ pub(super) async fn connect(address: &Address) -> Result<Session, sqlx::Error> {
             .into(),
         ));
     }
-    Ok(Session { connection, flavor, id, has_prepared_statements: false })
+    Ok(Session { connection, flavor, id, can_call: false })
 }
 
 /// What a server answered to a text of one or more statements, up to its end or to an error.

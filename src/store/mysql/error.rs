@@ -42,6 +42,17 @@ pub(super) fn is_denied(error: &sqlx::Error) -> bool {
     matches!(number_of(error), Some(1044 | 1142 | 1143 | 1227))
 }
 
+/// True for an error by which a procedure says that the stock row is not as it has to be (ER_SIGNAL_EXCEPTION).
+pub(super) fn is_guard(error: &sqlx::Error) -> bool {
+    number_of(error) == Some(1644)
+}
+
+/// True for an error that says that a procedure is not there, has other parameters, or may not do what it does for
+/// this account (ER_SP_DOES_NOT_EXIST, ER_SP_WRONG_NO_OF_ARGS, ER_PROCACCESS_DENIED_ERROR).
+pub(super) fn is_uncallable(error: &sqlx::Error) -> bool {
+    matches!(number_of(error), Some(1305 | 1318 | 1370)) || is_denied(error)
+}
+
 /// True for an error that the server has sent, so that it is known what it did up to there.
 pub(super) fn is_answer(error: &sqlx::Error) -> bool {
     number_of(error).is_some()
@@ -111,8 +122,8 @@ fn classify(number: u16) -> Failure {
         // ER_NORMAL_SHUTDOWN, ER_ABORTING_CONNECTION, ER_NEW_ABORTING_CONNECTION,
         // ER_UNKNOWN_COM_ERROR, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED,
         // ER_QUERY_INTERRUPTED, ER_CONNECTION_KILLED, ER_QUERY_TIMEOUT, ER_STATEMENT_TIMEOUT,
-        // ER_CLIENT_INTERACTION_TIMEOUT, ER_NET_READ_ERROR and its kin; ER_UNKNOWN_STMT_HANDLER and
-        // ER_NEED_REPREPARE: the session does not have, or no longer, what was prepared in it
+        // ER_CLIENT_INTERACTION_TIMEOUT, ER_NET_READ_ERROR and its kin; ER_SP_DOES_NOT_EXIST,
+        // ER_PROCACCESS_DENIED_ERROR and ER_NEED_REPREPARE: the procedure that the session called is no longer there
         1040
         | 1041
         | 1129
@@ -129,7 +140,8 @@ fn classify(number: u16) -> Failure {
         | 1969
         | 4031
         | 1158..=1161
-        | 1243
+        | 1305
+        | 1370
         | 1615 => Failure::Lost,
         // ER_ACCESS_DENIED_ERROR, ER_DBACCESS_DENIED_ERROR, ER_BAD_DB_ERROR, ER_SECURE_TRANSPORT_REQUIRED,
         // ER_ACCOUNT_HAS_BEEN_LOCKED: nobody gets in until somebody changes that

@@ -16,7 +16,7 @@ use super::error::{commit_outcome_of, describe, failure_of, is_answer};
 use super::execute::{
     Prepared, execute_deciding, execute_merged, failure_of_missed, finish, prepare, roll_back,
 };
-use super::prepared_statements::prepare_statements;
+use super::procedures;
 use super::script::{Step, at_once};
 use super::statement as sql;
 use crate::engine::{CommitOutcome, Execution, Failure, FlushId, Mode, Plan, Verdicts};
@@ -309,7 +309,7 @@ impl FlushConnection {
                 Some(session) => session,
                 None => {
                     let mut session = connect(&self.address).await?;
-                    prepare_statements(&mut session).await?;
+                    session.can_call = procedures::are_callable(&mut session.connection).await?;
                     self.sessions_made += 1;
                     session
                 }

@@ -1,4 +1,5 @@
-//! The schema, brought up to date from `sql/migrations`, forward only, and the views from `sql/views`.
+//! The schema, brought up to date from `sql/migrations`, forward only, and the views and the procedure
+//! from `sql/views` and `sql/procedures`.
 
 use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
 use sqlx::migrate::{AppliedMigration, Migrate, Migration, Migrator};
@@ -8,7 +9,7 @@ use super::address::Address;
 use super::connect::{close, connect, run};
 use super::error::{describe, is_denied};
 use super::statement as sql;
-use super::views;
+use super::{procedures, views};
 use crate::engine::FlushId;
 use crate::limits::DESK_PATIENCE;
 
@@ -46,9 +47,9 @@ pub enum MigrateError {
     },
 }
 
-/// Applies every migration that is not applied yet, and makes the views that are not those of this build. Safe
-/// to call from several processes at once. Where nothing is to be done, no right to do it is needed; a view that
-/// the account may not make is left out, and told in the log.
+/// Applies every migration that is not applied yet, and makes the views that are not those of this build and
+/// the procedure. Safe to call from several processes at once. Where nothing is to be done, no right to do it is
+/// needed; what the account may not make of these is left out, and told in the log.
 ///
 /// # Errors
 /// [`MigrateError`] with what to do.
@@ -78,6 +79,7 @@ pub async fn migrate(address: &Address) -> Result<(), MigrateError> {
         })?;
     }
     make_views(&mut connection).await.map_err(|error| failed(&error))?;
+    make_procedure(&mut connection).await.map_err(|error| failed(&error))?;
     close(connection).await;
     Ok(())
 }
@@ -103,6 +105,14 @@ async fn make_views(connection: &mut MySqlConnection) -> Result<(), sqlx::Error>
     }
     lock(connection).await?;
     views::apply(connection).await
+}
+
+async fn make_procedure(connection: &mut MySqlConnection) -> Result<(), sqlx::Error> {
+    if soon(procedures::are_callable(connection)).await? {
+        return Ok(());
+    }
+    lock(connection).await?;
+    procedures::make(connection).await
 }
 
 /// Lets one process at a time migrate this database, until its connection closes. The lock of the

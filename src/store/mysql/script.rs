@@ -6,9 +6,9 @@ mod takes;
 
 use super::connect::Session;
 use super::flavor::Flavor;
-use super::prepared_statements::{INSERT_TAKE_ONE, INSERT_VERSION_ONE, UPDATE_STOCK_TAKE_ONE};
+use super::procedures::write_take_one;
 use super::statement as sql;
-use super::statement::{write_id, write_int, write_rows};
+use super::statement::{write_id, write_rows};
 use crate::domain::{Buyer, Operation, OrderId, Sku};
 use crate::engine::{Decision, FlushId, Plan, SkuTotal};
 use ledger::Posted;
@@ -18,13 +18,13 @@ use stock::only_takes;
 #[derive(Debug, Default)]
 pub(super) struct Script {
     pub text: String,
-    /// One for each statement.
+    /// One for each answer.
     pub steps: Vec<Expected>,
     /// The only SKU that it changes, if the update says enough about what it leaves of it.
     pub told_by_update: Option<Sku>,
 }
 
-/// A statement of a writing script.
+/// An answer to a writing script.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {
     pub step: Step,
@@ -32,11 +32,12 @@ pub(super) struct Expected {
     pub affects: Option<u64>,
 }
 
-/// Which statement of a writing script.
+/// Which statement of a writing script answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    Variables,
     Begin,
+    /// The call of the procedure, which stands for all that follow up to the commit.
+    TakeOne,
     Movements,
     Purchases,
     Deadlines,
@@ -102,9 +103,7 @@ pub(super) fn merged(flavor: Flavor, plan: &Plan) -> Script {
 pub(super) fn at_once(session: &Session, plan: &Plan) -> Script {
     let totals = plan.totals();
     let mut script = match (&*plan.operations, &*totals) {
-        ([take], [total])
-            if session.has_prepared_statements && take.is_plain_take() && only_takes(total) =>
-        {
+        ([take], [total]) if session.can_call && take.is_plain_take() && only_takes(total) => {
             take_one(plan.id, take, total)
         }
         (_, totals) => {
@@ -117,33 +116,14 @@ pub(super) fn at_once(session: &Session, plan: &Plan) -> Script {
     script
 }
 
-/// What the statements of an order of one line write that deducts at once, by those that the session has prepared.
+/// An order of one line that deducts at once, by the procedure for it.
 fn take_one(flush: FlushId, take: &Operation, total: &SkuTotal) -> Script {
     let mut script = Script::default();
-    script.add(Step::Variables, None, |text| {
-        text.push_str("SET @order_id=");
-        write_id(text, take.id().as_str());
-        text.push_str(",@sku=");
-        write_id(text, total.sku.as_str());
-        for (variable, value) in
-            [("units", total.need), ("delta", total.delta), ("orders", total.orders.into())]
-        {
-            text.push_str(",@");
-            text.push_str(variable);
-            text.push('=');
-            write_int(text, value);
-        }
-        text.push_str(",@flush_id=");
-        write_int(text, flush.0);
+    script.add(Step::TakeOne, None, |text| {
+        write_take_one(text, take.id(), &total.sku, total.need, flush);
     });
-    script.add(Step::Begin, None, |text| text.push_str("BEGIN"));
-    for (step, statement) in [
-        (Step::Movements, &INSERT_TAKE_ONE),
-        (Step::Stock, &UPDATE_STOCK_TAKE_ONE),
-        (Step::Versions, &INSERT_VERSION_ONE),
-    ] {
-        script.add(step, Some(1), |text| statement.write_execute(text));
-    }
+    // What it selects is one answer, its end another.
+    script.steps.push(Expected { step: Step::TakeOne, affects: None });
     script.told_by_update = Some(total.sku.clone());
     script
 }

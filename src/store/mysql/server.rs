@@ -9,7 +9,7 @@ use super::flavor::Flavor;
 use super::migrate::is_current;
 use super::right::in_time;
 use super::statement as sql;
-use super::views;
+use super::{procedures, views};
 use crate::limits::DESK_PATIENCE;
 use crate::store::{DurabilityClass, Readiness, StoreError};
 
@@ -46,6 +46,7 @@ pub async fn inspect(address: &Address) -> Result<Inspection, StoreError> {
         let mut findings = server.findings();
         if server.migrations_current {
             findings.extend(views_finding(&views::outdated(&mut connection).await?));
+            findings.extend(procedure_finding(procedures::are_callable(&mut connection).await?));
         }
         findings.extend(clock_finding(&mut connection).await?);
         close(connection).await;
@@ -74,6 +75,13 @@ fn views_finding(missing: &[&str]) -> Option<Finding> {
         missing.join(", ")
     );
     Some(Finding { prevents_orders: false, text })
+}
+
+fn procedure_finding(callable: bool) -> Option<Finding> {
+    let text = "the procedure take_one is missing, or this account may not call it: an order that is alone takes \
+                a little longer; run `hotrow migrate` with an account that may CREATE ROUTINE, and then \
+                sql/grants.sql";
+    (!callable).then(|| Finding { prevents_orders: false, text: text.to_owned() })
 }
 
 /// A hold that ends while its confirmation waits for a row is seen by SYSDATE alone.

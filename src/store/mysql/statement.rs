@@ -32,8 +32,7 @@ statement!(INSERT_MOVEMENTS, "insert_movements.sql");
 statement!(INSERT_SETTLES, "insert_settles.sql");
 statement!(UPDATE_STOCK, "update_stock.sql");
 statement!(UPDATE_STOCK_TAKES, "update_stock_takes.sql");
-statement!(UPDATE_STOCK_EQUAL_TAKES, "update_stock_equal_takes.sql");
-statement!(UPDATE_STOCK_FURTHER_TAKES, "update_stock_further_takes.sql");
+statement!(UPDATE_STOCK_RANGE_TAKES, "update_stock_range_takes.sql");
 statement!(UPDATE_STOCK_ONE, "update_stock_one.sql");
 statement!(UPDATE_STOCK_TAKE_ONE, "update_stock_take_one.sql");
 statement!(INSERT_VERSIONS, "insert_versions.sql");
@@ -143,16 +142,6 @@ impl Statement {
             rest = after;
         }
         script.push_str(rest);
-    }
-
-    /// The names of its holes, each as often as it is there.
-    pub(super) fn holes(&self) -> impl Iterator<Item = &str> {
-        let mut rest = self.text.as_str();
-        std::iter::from_fn(move || {
-            let (_, hole, after) = next_hole(rest)?;
-            rest = after;
-            Some(hole)
-        })
     }
 }
 

@@ -14,8 +14,7 @@ pub(super) enum Statement {
     InsertSettles,
     UpdateStock,
     UpdateStockTakes,
-    UpdateStockEqualTakes,
-    UpdateStockFurtherTakes,
+    UpdateStockRangeTakes,
     UpdateStockOne,
     InsertVersions,
     InsertEqualVersions,
@@ -47,7 +46,7 @@ pub(super) enum Statement {
 }
 
 impl Statement {
-    pub(super) const ALL: [Self; 39] = [
+    pub(super) const ALL: [Self; 38] = [
         Self::InsertTakes,
         Self::InsertAlikeTakes,
         Self::InsertEqualTakes,
@@ -57,8 +56,7 @@ impl Statement {
         Self::InsertSettles,
         Self::UpdateStock,
         Self::UpdateStockTakes,
-        Self::UpdateStockEqualTakes,
-        Self::UpdateStockFurtherTakes,
+        Self::UpdateStockRangeTakes,
         Self::UpdateStockOne,
         Self::InsertVersions,
         Self::InsertEqualVersions,
@@ -91,10 +89,7 @@ impl Statement {
 
     /// True for what MariaDB is not sent.
     pub(super) fn is_for_mysql(self) -> bool {
-        matches!(
-            self,
-            Self::UpdateStockEqualTakes | Self::UpdateStockFurtherTakes | Self::InsertEqualVersions
-        )
+        matches!(self, Self::UpdateStockRangeTakes | Self::InsertEqualVersions)
     }
 
     /// Which one a text is; `None` for what reads and writes no table.
@@ -130,12 +125,7 @@ impl Statement {
             () if starts("INSERT INTO movement") && has("'take', 1, 'hold'") => Self::InsertHolds,
             () if starts("INSERT INTO movement") => Self::InsertMovements,
             () if starts("UPDATE (") && has("STRAIGHT_JOIN purchase") => Self::KeepPurchases,
-            () if starts("UPDATE (") && has("planned (sku, units)") && has("version") => {
-                Self::UpdateStockTakes
-            }
-            () if starts("UPDATE (") && has("planned (sku, units)") => {
-                Self::UpdateStockFurtherTakes
-            }
+            () if starts("UPDATE (") && has("planned (sku, units)") => Self::UpdateStockTakes,
             () if starts("UPDATE (") => Self::UpdateStock,
             () if starts("UPDATE stock\nSET\n    purchase_limit") => Self::UpdateTerms,
             () if starts("INSERT INTO purchase") => Self::InsertPurchases,
@@ -147,7 +137,7 @@ impl Statement {
             () if starts("DELETE FROM hold_deadline") => Self::DeleteDueRange,
             () if starts("UPDATE stock SET version = version ") => Self::Probe,
             () if starts("UPDATE stock\n") => Self::UpdateStockOne,
-            () if starts("UPDATE stock FORCE INDEX") => Self::UpdateStockEqualTakes,
+            () if starts("UPDATE stock FORCE INDEX") => Self::UpdateStockRangeTakes,
             () if starts("INSERT INTO stock_version") && has("planned (sku) AS") => {
                 Self::InsertEqualVersions
             }
@@ -196,7 +186,6 @@ impl Statement {
             Self::DeleteHoldDeadlines => &[("met", LOOKED_UP)],
             Self::UpdateStock
             | Self::UpdateStockTakes
-            | Self::UpdateStockFurtherTakes
             | Self::InsertVersions
             | Self::InsertEqualVersions
             | Self::LockStock
@@ -204,7 +193,7 @@ impl Statement {
             | Self::SelectStock => &[("stock", LOOKED_UP)],
             // A bare UPDATE is never shown as const.
             Self::UpdateStockOne
-            | Self::UpdateStockEqualTakes
+            | Self::UpdateStockRangeTakes
             | Self::Probe
             | Self::UpdateTerms => &[("stock", &["range"])],
             Self::InsertVersionOne => &[("stock", &["const"])],

@@ -20,7 +20,6 @@ const SETTINGS: &str = "SET GLOBAL general_log = OFF; SET GLOBAL log_output = 'F
     SET GLOBAL sql_big_selects = ON; SET GLOBAL sql_safe_updates = OFF; \
     SET GLOBAL completion_type = 'NO_CHAIN'; SET GLOBAL binlog_format = DEFAULT; \
     SET GLOBAL max_allowed_packet = 67108864; \
-    SET GLOBAL max_prepared_stmt_count = DEFAULT; \
     SET GLOBAL innodb_flush_log_at_trx_commit = 1; SET GLOBAL sync_binlog = 1; \
     SET GLOBAL innodb_stats_auto_recalc = ON";
 
@@ -48,25 +47,10 @@ impl Alone {
         run(&mut admin, start).await;
         let result = work.await;
         run(&mut admin, "SET GLOBAL general_log = OFF").await;
-        let sent = sqlx::query_as(
-            "SELECT CAST(command_type AS CHAR), CONVERT(argument USING utf8mb4) FROM mysql.general_log \
-             WHERE user_host LIKE 'it[%' AND command_type IN ('Query', 'Execute', 'Prepare')",
+        let sent = sqlx::query_scalar(
+            "SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log \
+             WHERE user_host LIKE 'it[%' AND command_type = 'Query'",
         );
-        (result, texts(sent.fetch_all(&mut admin).await.unwrap()))
+        (result, sent.fetch_all(&mut admin).await.unwrap())
     }
-}
-
-/// The statements of a log of commands. What `PREPARE … FROM` prepares, MySQL logs behind it, not in it.
-fn texts(log: Vec<(String, String)>) -> Vec<String> {
-    let mut texts: Vec<String> = Vec::new();
-    for (command, text) in log {
-        if command != "Prepare" {
-            texts.push(text);
-        } else if let Some(last) = texts.last_mut()
-            && let Some(beginning) = last.trim_end_matches(';').strip_suffix("...")
-        {
-            *last = format!("{beginning}'{}'", text.replace('\'', "''"));
-        }
-    }
-    texts
 }
