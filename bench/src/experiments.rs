@@ -115,8 +115,10 @@ impl ExperimentName {
             Self::SellOut => rounds * (2.0 * run + 1.0),
             Self::Beside => rounds * (run + 1.0),
             Self::Uniform100k => self.contest_runs(settings) as f64 * (run + OPENING_100K_S),
-            Self::OpenLoop => rounds * run * 3.0,
-            Self::TwoInstances => Self::more_rounds(settings) as f64 * run * 3.0,
+            Self::OpenLoop => (rounds + 2.0 * Self::few_rounds(settings) as f64) * run,
+            Self::TwoInstances => {
+                (2 * Self::more_rounds(settings) + Self::few_rounds(settings)) as f64 * run
+            }
             Self::Holds => Self::few_rounds(settings) as f64 * 25.0,
             Self::Limit => Self::fewer_rounds(settings) as f64 * run * 2.0,
             Self::Reads => {
@@ -154,7 +156,7 @@ impl ExperimentName {
         settings.rounds().min(3)
     }
 
-    /// Rounds of experiments that take long and of subjects for looking, so that the standard suite keeps within
+    /// Rounds of experiments that take long and of what is for looking, so that the standard suite keeps within
     /// its time.
     pub(crate) fn few_rounds(settings: &RunSettings) -> usize {
         settings.by_suite(1, 2).min(settings.rounds())
@@ -181,7 +183,7 @@ impl ExperimentName {
     /// Subjects of the comparison whose ratio is near its bar.
     fn near(self) -> &'static [Subject] {
         match self {
-            Self::OneHot => &[Subject::Bare, Subject::Hotrow, Subject::RedisAlways],
+            Self::OneHot => &[Subject::Bare, Subject::Hotrow, Subject::Http, Subject::HttpNoop],
             Self::Zipf10k | Self::Uniform100k | Self::ThreeLines | Self::Single => &[],
             Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => &[],
             Self::Burst | Self::TwoInstances | Self::Ledger | Self::Million => &[],
@@ -194,7 +196,8 @@ impl ExperimentName {
         use Subject::{Bare, ForUpdate, HotrowCallers, Optimistic, RedisEverysec};
         match self {
             Self::OneHot => vec![ForUpdate, Optimistic, HotrowCallers, RedisEverysec],
-            Self::Zipf10k | Self::Uniform100k => vec![Bare],
+            Self::Zipf10k => vec![Subject::Plain, Bare],
+            Self::Uniform100k => vec![Bare],
             Self::ThreeLines => Subject::value_variants().to_vec(),
             Self::Single | Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => {
                 Vec::new()

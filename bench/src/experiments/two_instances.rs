@@ -15,7 +15,7 @@ use crate::subjects::{Stage, join_clients, lanes_over, send_chunks};
 use crate::turn::Window;
 use crate::workload::Workload;
 
-/// Engines, and the connections of each; those of the settings where it does not say.
+/// Engines, and the connections of each; those of the settings where it does not say. Others are for looking.
 const VARIANTS: [(&str, usize, Option<usize>); 3] =
     [("one", 1, None), ("two", 2, None), ("two-of-one", 2, Some(1))];
 
@@ -28,9 +28,16 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
         settings.flush_connections
     );
     let mut collector = Collector::new(workload.name, title, CLOSED_LOOP);
-    let rounds = ExperimentName::more_rounds(&settings);
-    for round in 0..rounds {
+    let rounds_of = |connections: Option<usize>| match connections {
+        None => ExperimentName::more_rounds(&settings),
+        Some(_) => ExperimentName::few_rounds(&settings),
+    };
+    for round in 0..rounds_of(None) {
         for (name, instances, connections) in VARIANTS {
+            let rounds = rounds_of(connections);
+            if round >= rounds {
+                continue;
+            }
             let what = format!("two-instances {name}, round {}/{rounds}", round + 1);
             bench.progress.doing(what.clone());
             let orders = Orders::new(&workload);
