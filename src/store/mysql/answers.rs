@@ -49,10 +49,11 @@ impl Written {
     ) -> Self {
         let handed_by = |step: Step| {
             let place = steps.iter().position(|expected| expected.step == step)?;
-            Some(handed[place].cast_signed())
+            handed.get(place).map(|number| number.cast_signed())
         };
         let told = |index: usize| rows.first().and_then(|row| row.try_get(index).ok());
-        let (recorded, available) = if steps[0].step == Step::TakeOne {
+        let by_procedure = steps.first().is_some_and(|expected| expected.step == Step::TakeOne);
+        let (recorded, available) = if by_procedure {
             (told(0), told(1))
         } else {
             (handed_by(Step::Movements), handed_by(Step::Stock))
