@@ -123,6 +123,7 @@ const PLACES: [(&str, &[&str], &str); 14] = [
         "include_str!",
         &[
             "src/store/mysql/statement.rs",
+            "src/store/mysql/procedures.rs",
             "src/store/mysql/views.rs",
             "src/cache.rs",
             "src/embedded/provision.rs",
