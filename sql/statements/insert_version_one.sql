@@ -1,7 +1,6 @@
 -- The same for a flush of one SKU. It fails (a column cannot be null) if the update before it matched no row, so that
 -- an order that is alone can be committed in the same message: LAST_INSERT_ID() is what that update left, or else the
 -- time that the movements have handed over, which is more than any stock can be (1,000,000,000,000,000).
--- ROW_COUNT() would say it, too, but not in a prepared statement: MySQL keeps there what it was the first time.
 INSERT INTO stock_version (sku, version, flush_id, available, delta, orders)
 VALUES (
     {sku},

@@ -137,12 +137,17 @@ async fn it_needs_no_procedure(flavor: Flavor) {
     let execution = connection.execute(&alone(3, "o-3", "a", 8)).await;
     assert_eq!(execution, Execution::Failed(Failure::Guard));
     // Somebody else's, of the same name.
-    scene.run("CREATE PROCEDURE take_one (IN mine INT) SELECT mine").await;
-    let (_, left) = committed(scene.connection().execute(&alone(4, "o-4", "a", 3)).await);
-    assert_eq!(left, [("a".to_owned(), 4)]);
-    let taken =
-        ["o-1 take 1 deduct a -1 1", "o-2 take 1 deduct a -2 2", "o-4 take 1 deduct a -3 4"];
-    assert_eq!(scene.movements().await, taken);
+    for (flush, parameters) in [(4, "IN a INT"), (5, "IN a TEXT, IN b TEXT, IN c INT, IN d BIGINT")]
+    {
+        scene.run("DROP PROCEDURE IF EXISTS take_one").await;
+        scene.run(&format!("CREATE PROCEDURE take_one ({parameters}) SELECT a")).await;
+        let plan = alone(flush, &format!("o-{flush}"), "a", 3);
+        committed(scene.connection().execute(&plan).await);
+    }
+    let taken = ["o-1 deduct -1", "o-2 deduct -2", "o-4 deduct -3", "o-5 deduct -3"];
+    let written =
+        "SELECT CONCAT_WS(' ', order_id, kind, delta) FROM movement WHERE step = 'take' ORDER BY 1";
+    assert_eq!(scene.lines(written).await, taken);
 }
 
 /// It is not in a backup that was made without procedures.

@@ -29,17 +29,17 @@ pub(super) fn write_take_one(
     script.push(')');
 }
 
-/// True if this account can call it. No order has no id, so the call that finds that out writes nothing.
+/// True if this account can call it. No order has no id, so the call that finds that out writes nothing; a procedure
+/// that takes that is somebody else's.
 pub(super) async fn are_callable(connection: &mut MySqlConnection) -> Result<bool, sqlx::Error> {
     let called = run(connection, "CALL take_one(NULL, NULL, NULL, NULL)".to_owned()).await;
-    let Err(error) = called else {
-        return Err(sqlx::Error::Protocol("take_one has taken an order without an id".to_owned()));
+    let callable = match called {
+        Ok(_) => false,
+        Err(error) if is_answer(&error) => !is_uncallable(&error),
+        Err(error) => return Err(error),
     };
-    if !is_answer(&error) {
-        return Err(error);
-    }
     run(connection, "ROLLBACK".to_owned()).await?;
-    Ok(!is_uncallable(&error))
+    Ok(callable)
 }
 
 /// Makes it. If the server refuses that, the log tells why.
