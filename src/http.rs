@@ -35,7 +35,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -117,9 +116,9 @@ impl Http {
         access: Access,
     ) -> Result<Self, BindError> {
         let (orders, orders_addr) =
-            listen(ListenerName::Orders, config.orders, config.connections_max).await?;
+            listen(ListenerName::Orders, config.orders, config.connections_max)?;
         let (admin, admin_addr) =
-            listen(ListenerName::Admin, config.admin, ADMIN_CONNECTIONS_MAX).await?;
+            listen(ListenerName::Admin, config.admin, ADMIN_CONNECTIONS_MAX)?;
         Ok(Self {
             state: Arc::new(State::new(
                 lanes,
@@ -200,13 +199,13 @@ struct Ends {
     admin: watch::Sender<bool>,
 }
 
-async fn listen(
+fn listen(
     name: ListenerName,
     addr: SocketAddr,
     connections_max: usize,
 ) -> Result<(Listener, SocketAddr), BindError> {
     let refuse = |source| BindError { setting: name.name(), addr, source };
-    let socket = TcpListener::bind(addr).await.map_err(refuse)?;
+    let socket = listener::bind(addr).map_err(refuse)?;
     let bound = socket.local_addr().map_err(refuse)?;
     let patience = Patience {
         head: Duration::from_millis(HEAD_TIME_MS),

@@ -1,12 +1,14 @@
 //! Accepting connections, up to a limit.
 
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -16,6 +18,11 @@ use crate::telemetry::metrics::{ListenerName, Metrics};
 
 /// Pause after an accept that failed for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connections that the system takes before they are accepted, where its own bound (Linux:
+/// `net.core.somaxconn`) is not lower. Past it the system drops the first packet of a connection, and its
+/// client tries again after a second or more: the usual 128 are few when a sale begins.
+pub(super) const BACKLOG: u32 = 4_096;
 
 /// A bound port that is not served yet.
 #[derive(Debug)]
@@ -33,6 +40,16 @@ pub(super) struct Stops {
     pub(super) accepting: watch::Receiver<bool>,
     /// True: finish the requests in flight and close.
     pub(super) serving: watch::Receiver<bool>,
+}
+
+/// Binds a port; from now on the system takes connections.
+pub(super) fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As `TcpListener::bind` does: a port is had again at once after a restart.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(BACKLOG)
 }
 
 impl Listener {

@@ -18,7 +18,7 @@ use crate::http::answer::{self, Answer, Failure};
 use crate::http::body;
 use crate::http::connection::Patience;
 use crate::http::events::event_body;
-use crate::http::listener::{Listener, Stops};
+use crate::http::listener::{self, Listener, Stops};
 use crate::http::state::BodyTooSlow;
 use crate::telemetry::metrics::{ListenerName, Metrics};
 
@@ -203,6 +203,25 @@ async fn accepting_pauses_at_the_connection_limit() {
         read_answer(&mut second)
     })
     .await;
+    assert!(answer.ends_with("hello"), "{answer}");
+}
+
+#[tokio::test]
+async fn many_connect_at_once_before_any_is_accepted() {
+    let bound = match std::fs::read_to_string("/proc/sys/net/core/somaxconn") {
+        Ok(text) => text.trim().parse().unwrap(),
+        Err(_) => 128,
+    };
+    let many = 600.min(bound);
+    let socket = listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let addr = socket.local_addr().unwrap();
+    let mut clients = blocking(move || {
+        (0..many).map(|_| TcpStream::connect_timeout(&addr, LONG).unwrap()).collect::<Vec<_>>()
+    })
+    .await;
+    let mut last = clients.pop().unwrap();
+    let _server = Server::start_on(socket, many, PATIENT, greet);
+    let answer = blocking(move || exchange(&mut last, GET)).await;
     assert!(answer.ends_with("hello"), "{answer}");
 }
 
