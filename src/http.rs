@@ -117,8 +117,7 @@ impl Http {
     ) -> Result<Self, BindError> {
         let (orders, orders_addr) =
             listen(ListenerName::Orders, config.orders, config.connections_max)?;
-        let (admin, admin_addr) =
-            listen(ListenerName::Admin, config.admin, ADMIN_CONNECTIONS_MAX)?;
+        let (admin, admin_addr) = listen(ListenerName::Admin, config.admin, ADMIN_CONNECTIONS_MAX)?;
         Ok(Self {
             state: Arc::new(State::new(
                 lanes,

@@ -82,8 +82,12 @@ impl Desk {
     }
 
     fn executed(&mut self, flush: u64) -> Vec<String> {
+        self.executed_leaving(flush, Vec::new())
+    }
+
+    fn executed_leaving(&mut self, flush: u64, left: Vec<SkuLeft>) -> Vec<String> {
         let verdicts = Verdicts::AllDone(Timestamp::from_micros(1));
-        let execution = Execution::Ready { verdicts, left: Vec::new() };
+        let execution = Execution::Ready { verdicts, left };
         self.combiner.executed(self.now_ms, FlushId(flush), execution);
         self.actions()
     }
@@ -91,7 +95,7 @@ impl Desk {
     /// Each of its four orders is refused, and so much is left.
     fn refused(&mut self, flush: u64, available: i64) -> Vec<String> {
         let verdicts = Verdicts::Each(vec![Verdict::Refused(Refusal::Mismatch); 4]);
-        let left = vec![SkuLeft { sku: Sku::new("a").expect("valid"), available, on_terms: false }];
+        let left = vec![left_of_a(available, None)];
         let execution = Execution::NothingToWrite { verdicts, left };
         self.combiner.executed(self.now_ms, FlushId(flush), execution);
         self.actions()
@@ -115,6 +119,11 @@ impl Desk {
     fn answered(&self) -> Vec<usize> {
         self.answers.iter().map(|(ticket, _)| *ticket).collect()
     }
+}
+
+/// So much is left of the SKU `a`, and so much was taken.
+fn left_of_a(available: i64, taken: Option<i64>) -> SkuLeft {
+    SkuLeft { sku: Sku::new("a").expect("valid"), available, taken, on_terms: false }
 }
 
 /// What a settlement was made from was read over a session that has ended.
@@ -247,6 +256,32 @@ fn full_flushes_are_prepared_ahead_and_go_on_in_order() {
     assert_eq!(desk.committed(2), ["commit 3"]);
     assert_eq!(desk.committed(3), ["execute 4 AtOnce 1"]);
     assert_eq!(desk.answered(), (0..12).collect::<Vec<_>>());
+}
+
+/// Others took half as many units or more since the flush before.
+#[test]
+fn of_a_sku_that_others_sell_as_well_one_flush_at_a_time_is_in_the_air() {
+    for (others, alone) in [(0, false), (1, false), (2, true), (4, true)] {
+        let mut desk = Desk::new();
+        desk.arrive("a", 4);
+        assert_eq!(desk.actions(), ["execute 1 Merged 4"]);
+        desk.executed_leaving(1, vec![left_of_a(100, Some(4))]);
+        desk.committed(1);
+        desk.arrive("a", 4);
+        assert_eq!(desk.actions(), ["execute 2 Merged 4"]);
+        desk.executed_leaving(2, vec![left_of_a(96 - others, Some(4))]);
+        desk.committed(2);
+        desk.arrive("a", 12);
+        if !alone {
+            let ahead = ["execute 3 Merged 4", "prepare 4 Merged 4", "prepare 5 Merged 4"];
+            assert_eq!(desk.actions(), ahead, "{others}");
+            continue;
+        }
+        assert_eq!(desk.actions(), ["execute 3 Merged 4"], "{others}");
+        assert_eq!(desk.executed_leaving(3, vec![left_of_a(92 - others, Some(4))]), ["commit 3"]);
+        // Nobody else has taken any: it is this process's own again.
+        assert_eq!(desk.committed(3), ["execute 4 Merged 4", "prepare 5 Merged 4"]);
+    }
 }
 
 #[test]

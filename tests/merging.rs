@@ -85,7 +85,7 @@ impl Desk {
     fn at_once(&mut self, flush: u64, left: i64) -> Vec<String> {
         let verdicts = Verdicts::AllDone(Timestamp::from_micros(1));
         let sku = self.plans[&flush].totals()[0].sku.clone();
-        let left = vec![SkuLeft { sku, available: left, on_terms: false }];
+        let left = vec![SkuLeft { sku, available: left, taken: None, on_terms: false }];
         self.report(flush, Execution::Committed { verdicts, left })
     }
 

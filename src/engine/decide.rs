@@ -103,6 +103,7 @@ pub fn decide(plan: &Plan, ledger: Ledger) -> Decision {
         .map(|(sku, stock)| SkuLeft {
             sku,
             available: stock.available,
+            taken: None,
             on_terms: stock.terms.purchase_limit.is_some() || !stock.terms.window.is_open(now),
         })
         .collect();

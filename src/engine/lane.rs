@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 
 use super::merging::Estimate;
+use super::outcome::SkuLeft;
 use super::plan::FlushId;
 use super::queue::Slot;
 use crate::domain::{MergeMode, Sku};
@@ -37,6 +38,12 @@ pub(super) struct Lane {
     pub left: Option<i64>,
     /// True when its orders have to be decided one by one. A hint like the one before.
     pub on_terms: bool,
+    /// The flush that left it, by its place among those that have landed.
+    left_by: Option<u64>,
+    /// True when others took units between its two newest flushes, and at least half as many as the newest: other
+    /// processes sell it as well. A flush then waits for a turn at the stock row anyhow. Those that this process
+    /// would have in the air besides would only wait too, and take processors from the one whose turn it is.
+    pub contended: bool,
     pub flushed_orders: u64,
     pub flushes: u64,
     /// What had to go alone.
@@ -48,7 +55,12 @@ pub(super) struct Lane {
 impl Lane {
     /// True when its head may go into a plan now.
     pub(super) fn open(&self) -> bool {
-        self.closed_by.is_none() && self.flights.len() < LANE_FLIGHTS_MAX && !self.queue.is_empty()
+        self.closed_by.is_none() && self.has_room() && !self.queue.is_empty()
+    }
+
+    /// True when one more flush of it may be in the air.
+    fn has_room(&self) -> bool {
+        self.flights.len() < if self.contended { 1 } else { LANE_FLIGHTS_MAX }
     }
 
     /// True when its head should go into a plan now. While a flush commits, the next is worth its own
@@ -61,8 +73,19 @@ impl Lane {
     pub(super) fn is_crowded(&self, orders_max: usize) -> bool {
         self.mode.merges()
             && self.closed_by.is_some()
-            && self.flights.len() < LANE_FLIGHTS_MAX
+            && self.has_room()
             && self.queue.len() >= orders_max
+    }
+
+    /// Notes what the flush that lands now has left.
+    pub(super) fn note_left(&mut self, newest: &SkuLeft) {
+        let follows = self.left_by.is_some_and(|flush| flush + 1 == self.flushes);
+        let by_others = |taken| self.left.map_or(0, |left| left - newest.available - taken);
+        self.contended =
+            follows && newest.taken.is_some_and(|taken| taken > 0 && 2 * by_others(taken) >= taken);
+        self.left = Some(newest.available);
+        self.left_by = Some(self.flushes);
+        self.on_terms = newest.on_terms;
     }
 
     fn idle(&self) -> bool {
@@ -109,6 +132,8 @@ impl Lanes {
             in_crowd: false,
             left: None,
             on_terms: false,
+            left_by: None,
+            contended: false,
             flushed_orders: 0,
             flushes: 0,
             alone: Estimate::default(),
@@ -178,6 +203,25 @@ mod tests {
             lanes.find_or_create(&Sku::new(&format!("s-{n}")).unwrap(), || MergeMode::On);
         }
         lanes
+    }
+
+    #[test]
+    fn others_take_units_only_between_flushes_that_follow_each_other() {
+        let mut lanes = idle(1);
+        let lane = lanes.iter_mut().next().unwrap();
+        let lands = |lane: &mut Lane, available, taken| {
+            let sku = lane.sku.clone();
+            lane.note_left(&SkuLeft { sku, available, taken, on_terms: false });
+            lane.flushes += 1;
+            lane.contended
+        };
+        assert!(!lands(lane, 100, Some(10)), "nothing is known of before");
+        assert!(lands(lane, 85, Some(10)));
+        assert!(!lands(lane, 71, Some(10)), "4 of others are fewer than half");
+        assert!(!lands(lane, 171, Some(-100)), "a restock");
+        assert!(!lands(lane, 100, None), "it does not tell");
+        lane.flushes += 1;
+        assert!(!lands(lane, 60, Some(10)), "the flush between did not tell");
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct SkuLeft {
     pub sku: Sku,
     /// Units that can be taken.
     pub available: i64,
+    /// Units that the flush took, where no others can have gone with them.
+    pub taken: Option<i64>,
     /// True when its orders have to be decided one by one, because of a purchase limit or because it is
     /// not on sale.
     pub on_terms: bool,

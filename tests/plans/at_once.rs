@@ -15,10 +15,12 @@ fn alone(flush: u64, id: &str, name: &str, units: i64) -> Plan {
     Plan { mode: Mode::AtOnce, ..merged(flush, vec![take(id, &[(name, units)])]) }
 }
 
-fn committed(execution: Execution) -> (Timestamp, Vec<(String, i64)>) {
+/// When, and what is left of which SKU after how much was taken.
+fn committed(execution: Execution) -> (Timestamp, Vec<(String, i64, Option<i64>)>) {
     match execution {
         Execution::Committed { verdicts: Verdicts::AllDone(at), left } => {
-            (at, left.into_iter().map(|left| (left.sku.to_string(), left.available)).collect())
+            let left = left.into_iter();
+            (at, left.map(|left| (left.sku.to_string(), left.available, left.taken)).collect())
         }
         other @ (Execution::Ready { .. }
         | Execution::NothingToWrite { .. }
@@ -33,7 +35,7 @@ async fn it_is_committed_and_tells_what_was_recorded(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&[("a", 10)]).await;
     let mut connection = scene.connection();
     let (at, left) = committed(connection.execute(&alone(1, "o-1", "a", 3)).await);
-    assert_eq!(left, [("a".to_owned(), 7)]);
+    assert_eq!(left, [("a".to_owned(), 7, Some(3))]);
     let recorded = "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', created_at), \
                     TIMESTAMPDIFF(SECOND, created_at, UTC_TIMESTAMP(6)) \
                     FROM movement WHERE order_id = 'o-1'";
@@ -42,7 +44,7 @@ async fn it_is_committed_and_tells_what_was_recorded(flavor: Flavor) {
     assert!((0..600).contains(&row.get::<i64, _>(1)), "the server's clock, in UTC");
     // To the last unit.
     let (_, left) = committed(connection.execute(&alone(2, "o-2", "a", 7)).await);
-    assert_eq!(left, [("a".to_owned(), 0)]);
+    assert_eq!(left, [("a".to_owned(), 0, Some(7))]);
     assert_eq!(scene.stock().await, ["a 0 3"]);
     assert_eq!(scene.versions().await, ["a 2 1 7 -3 1", "a 3 2 0 -7 1"]);
     assert_eq!(scene.movements().await, ["o-1 take 1 deduct a -3 1", "o-2 take 1 deduct a -7 2"]);
@@ -104,7 +106,7 @@ async fn the_procedure_does_not_remember(flavor: Flavor) {
     }
     scene.run("ALTER TABLE stock ADD note INT, ADD INDEX (available)").await;
     let (_, left) = committed(connection.execute(&alone(u64::MAX, "o-b", "b", 4)).await);
-    assert_eq!(left, [("b".to_owned(), 6)]);
+    assert_eq!(left, [("b".to_owned(), 6, Some(4))]);
     assert!(session.is_some());
     assert_eq!(connection.session(), session, "one session ever since");
     scene.run("DELETE FROM change_gate").await;
@@ -133,7 +135,7 @@ async fn it_needs_no_procedure(flavor: Flavor) {
     assert_eq!(connection.execute(&plan).await, Execution::Failed(Failure::Lost));
     scene.nothing_is_open().await;
     let (_, left) = committed(connection.execute(&plan).await);
-    assert_eq!(left, [("a".to_owned(), 7)]);
+    assert_eq!(left, [("a".to_owned(), 7, Some(2))]);
     let execution = connection.execute(&alone(3, "o-3", "a", 8)).await;
     assert_eq!(execution, Execution::Failed(Failure::Guard));
     // Somebody else's, of the same name.

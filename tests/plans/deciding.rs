@@ -126,7 +126,8 @@ async fn refusals_alone_write_nothing_and_hold_nothing(flavor: Flavor) {
     let mut connection = scene.connection();
     let plan = deciding(1, vec![take("o-1", &[("b", 1)]), take("o-2", &[("a", 2)])]);
     let refused = |shortfall| Verdict::Refused(Refusal::InsufficientStock(vec![shortfall]));
-    let left_of = |name, available| SkuLeft { sku: sku(name), available, on_terms: false };
+    let left_of =
+        |name, available| SkuLeft { sku: sku(name), available, taken: None, on_terms: false };
     match connection.execute(&plan).await {
         Execution::NothingToWrite { verdicts, mut left } => {
             let expected = vec![refused(short("b", 1, 0)), refused(short("a", 2, 1))];

@@ -75,6 +75,14 @@ async fn every_form_tells_when_it_was_recorded(flavor: Flavor) {
             );
             let told = left.iter().map(|left| format!("{} {}", left.sku, left.available));
             assert_eq!(scene.lines(&stock).await, told.collect::<Vec<_>>(), "{form}");
+            let taken =
+                format!("SELECT CAST(-delta AS CHAR) FROM stock_version WHERE flush_id = {flush}");
+            match &left[..] {
+                [only] if form != "settles" => {
+                    assert_eq!(scene.lines(&taken).await, [only.taken.unwrap().to_string()]);
+                }
+                left => assert!(left.iter().all(|left| left.taken.is_none()), "{form}"),
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Action, Combiner, Outage};
 use crate::domain::{NotExecuted, Verdict};
 use crate::engine::flight::{Flight, Outcome, Stage};
 use crate::engine::lane::LaneIx;
-use crate::engine::outcome::{CommitOutcome, Execution, Failure, Left, SkuLeft, Verdicts};
+use crate::engine::outcome::{CommitOutcome, Execution, Failure, Left, Verdicts};
 use crate::engine::plan::{FlushId, Mode, Plan};
 use crate::limits::{ATTEMPTS_BEFORE_ALONE, RECONNECT_PAUSE_MS};
 
@@ -270,11 +270,9 @@ impl<T> Combiner<T> {
     }
 
     fn remember_left(&mut self, left: Left) {
-        for SkuLeft { sku, available, on_terms } in left {
-            if let Some(ix) = self.lanes.find(&sku) {
-                let lane = self.lanes.get_mut(ix);
-                lane.left = Some(available);
-                lane.on_terms = on_terms;
+        for left in left {
+            if let Some(ix) = self.lanes.find(&left.sku) {
+                self.lanes.get_mut(ix).note_left(&left);
             }
         }
     }

@@ -36,7 +36,7 @@ pub(super) struct Written {
     /// What is left of the only SKU, as far as it was handed over.
     available: Option<i64>,
     rows: Vec<MySqlRow>,
-    told_by_update: Option<Sku>,
+    told_by_update: Option<(Sku, i64)>,
 }
 
 impl Written {
@@ -45,7 +45,7 @@ impl Written {
         steps: &[Expected],
         handed: &[u64],
         rows: Vec<MySqlRow>,
-        told_by_update: Option<Sku>,
+        told_by_update: Option<(Sku, i64)>,
     ) -> Self {
         let handed_by = |step: Step| {
             let place = steps.iter().position(|expected| expected.step == step)?;
@@ -75,13 +75,13 @@ impl Written {
 
     /// What it leaves of its first few SKUs.
     pub(super) fn left(self) -> Result<Left, sqlx::Error> {
-        if let (Some(available), Some(sku)) = (self.available, self.told_by_update) {
+        if let (Some(available), Some((sku, taken))) = (self.available, self.told_by_update) {
             // It has gone through under the terms of sale.
-            return Ok(vec![SkuLeft { sku, available, on_terms: false }]);
+            return Ok(vec![SkuLeft { sku, available, taken: Some(taken), on_terms: false }]);
         }
         let left = self.rows.iter().map(|row| {
             let on_terms = row.try_get_unchecked::<i64, _>(2)? != 0;
-            Ok(SkuLeft { sku: sku(row, 0)?, available: row.try_get(1)?, on_terms })
+            Ok(SkuLeft { sku: sku(row, 0)?, available: row.try_get(1)?, taken: None, on_terms })
         });
         left.collect()
     }

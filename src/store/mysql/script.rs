@@ -20,8 +20,8 @@ pub(super) struct Script {
     pub text: String,
     /// One for each answer.
     pub steps: Vec<Expected>,
-    /// The only SKU that it changes, if the update says enough about what it leaves of it.
-    pub told_by_update: Option<Sku>,
+    /// The only SKU that it changes and the units that it takes, if the update says enough about what it leaves.
+    pub told_by_update: Option<(Sku, i64)>,
 }
 
 /// An answer to a writing script.
@@ -77,8 +77,8 @@ impl Script {
     fn add_stock(&mut self, flavor: Flavor, flush: FlushId, totals: &[SkuTotal]) {
         stock::add_stock(self, flavor, totals);
         stock::add_versions(self, flavor, flush, totals);
-        if let [SkuTotal { sku, on_terms: true, .. }] = totals {
-            self.told_by_update = Some(sku.clone());
+        if let [SkuTotal { sku, delta, on_terms: true, .. }] = totals {
+            self.told_by_update = Some((sku.clone(), -delta));
         }
     }
 
@@ -124,7 +124,7 @@ fn take_one(flush: FlushId, take: &Operation, total: &SkuTotal) -> Script {
     });
     // What it selects is one answer, its end another.
     script.steps.push(Expected { step: Step::TakeOne, affects: None });
-    script.told_by_update = Some(total.sku.clone());
+    script.told_by_update = Some((total.sku.clone(), total.need));
     script
 }
 

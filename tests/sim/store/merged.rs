@@ -58,6 +58,7 @@ impl Store {
         SkuLeft {
             sku: total.sku.clone(),
             available: stock.available + total.delta,
+            taken: Some(-total.delta),
             on_terms: needs_decision(stock.terms, now),
         }
     }
