@@ -111,7 +111,9 @@ impl ExperimentName {
             Self::OneHot | Self::Single | Self::ThreeLines => {
                 self.contest_runs(settings) as f64 * run
             }
-            Self::Zipf10k => (self.contest_runs(settings) as f64 + rounds) * run,
+            Self::Zipf10k => {
+                (self.contest_runs(settings) + Self::more_rounds(settings)) as f64 * run
+            }
             Self::SellOut => rounds * (2.0 * run + 1.0),
             Self::Beside => rounds * (run + 1.0),
             Self::Uniform100k => self.contest_runs(settings) as f64 * (run + OPENING_100K_S),
@@ -184,7 +186,8 @@ impl ExperimentName {
     fn near(self) -> &'static [Subject] {
         match self {
             Self::OneHot => &[Subject::Bare, Subject::Hotrow, Subject::Http, Subject::HttpNoop],
-            Self::Zipf10k | Self::Uniform100k | Self::ThreeLines | Self::Single => &[],
+            Self::Zipf10k => &[Subject::Hotrow],
+            Self::Uniform100k | Self::ThreeLines | Self::Single => &[],
             Self::OpenLoop | Self::SellOut | Self::Duplicates | Self::Beside => &[],
             Self::Burst | Self::TwoInstances | Self::Ledger | Self::Million => &[],
             Self::Holds | Self::Limit | Self::Reads | Self::Reconcile => &[],
