@@ -1,6 +1,6 @@
 //! The audit after every run: what the tables say must be what the clients were told.
 
-use sqlx::{AssertSqlSafe, MySqlConnection};
+use sqlx::{AssertSqlSafe, Connection};
 
 use crate::outcome::Outcome;
 use crate::servers::database::Database;
@@ -12,6 +12,9 @@ pub(crate) struct Durable {
     /// Orders that have a row.
     pub orders: u64,
 }
+
+/// Orders.
+const TAKES: &str = "SELECT COUNT(*) FROM movement WHERE step = 'take' AND line = 1";
 
 /// Whose stock or held units are not the sum of their movements, or whose stock is below zero.
 const UNBALANCED: &str = "SELECT COUNT(*) FROM stock \
@@ -45,9 +48,17 @@ pub(crate) async fn audit(
     preloaded: u64,
     written_by_flushes: bool,
 ) -> Outcome<Durable> {
-    let mut connection = database.connect().await?;
-    let rows = "SELECT COUNT(*) FROM movement WHERE step = 'take' AND line = 1";
-    let orders = count(&mut connection, rows).await? - preloaded;
+    let of_flushes = async |question| {
+        if written_by_flushes { count(database, question).await } else { Ok(0) }
+    };
+    // At once, so that both processors are used.
+    let (takes, unbalanced, broken, stale) = tokio::try_join!(
+        count(database, TAKES),
+        count(database, UNBALANCED),
+        of_flushes(BROKEN_CHAINS),
+        of_flushes(STALE_VERSIONS),
+    )?;
+    let orders = takes - preloaded;
     if orders != tally.accepted {
         return Err(format!(
             "the books do not balance: {} orders were accepted, the ledger has {orders}",
@@ -55,13 +66,11 @@ pub(crate) async fn audit(
         )
         .into());
     }
-    let mut checks = vec![("SKUs whose stock is not the sum of its movements", UNBALANCED)];
-    if written_by_flushes {
-        checks.push(("versions that do not follow from the one before", BROKEN_CHAINS));
-        checks.push(("SKUs whose newest version is not their stock", STALE_VERSIONS));
-    }
-    for (what, question) in checks {
-        let found = count(&mut connection, question).await?;
+    for (found, what) in [
+        (unbalanced, "SKUs whose stock or held units are not the sum of their movements"),
+        (broken, "versions that do not follow from the one before"),
+        (stale, "SKUs whose newest version is not their stock"),
+    ] {
         if found != 0 {
             return Err(format!("the books do not balance: {found} {what}").into());
         }
@@ -69,8 +78,10 @@ pub(crate) async fn audit(
     Ok(Durable { orders })
 }
 
-async fn count(connection: &mut MySqlConnection, question: &'static str) -> Outcome<u64> {
-    let count: i64 = sqlx::query_scalar(AssertSqlSafe(question)).fetch_one(connection).await?;
+async fn count(database: &Database, question: &'static str) -> Outcome<u64> {
+    let mut connection = database.connect().await?;
+    let count: i64 = sqlx::query_scalar(AssertSqlSafe(question)).fetch_one(&mut connection).await?;
+    connection.close().await?;
     Ok(u64::try_from(count)?)
 }
 

@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 use crate::workload::Workload;
 
 /// SKUs opened by one statement, and ledger rows preloaded by one.
-const ROWS_PER_STATEMENT: usize = 100_000;
+const ROWS_PER_STATEMENT: usize = 50_000;
 
 /// A database that the harness made.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Database {
 
     /// A connection of a subject that does without hotrow.
     pub(crate) async fn connect(&self) -> Outcome<MySqlConnection> {
-        Ok(MySqlConnection::connect(&self.url.0).await?)
+        Ok(Box::pin(MySqlConnection::connect(&self.url.0)).await?)
     }
 
     /// The URL. May hold a password: for the environment of a process, never for a command line.
@@ -45,11 +45,17 @@ impl Database {
         &self.url.0
     }
 
-    /// Opens every SKU of the workload, as hotrow would, many at a time.
+    /// Opens every SKU of the workload, as hotrow would, many at a time, over two connections.
     pub(super) async fn open(&self, workload: &Workload) -> Outcome<()> {
+        tokio::try_join!(self.open_from(workload, 0), self.open_from(workload, ROWS_PER_STATEMENT))
+            .map(drop)
+    }
+
+    /// Opens those of every second statement.
+    async fn open_from(&self, workload: &Workload, first: usize) -> Outcome<()> {
         let mut connection = self.connect().await?;
         let units = workload.available;
-        for from in (0..workload.skus.len()).step_by(ROWS_PER_STATEMENT) {
+        for from in (first..workload.skus.len()).step_by(2 * ROWS_PER_STATEMENT) {
             let rows = (workload.skus.len() - from).min(ROWS_PER_STATEMENT);
             let numbers = numbers(from, rows);
             let sku = "CONCAT('sku-', LPAD(n, 7, '0'))";
@@ -97,7 +103,7 @@ impl Database {
     }
 }
 
-/// A derived table of `count` numbers `n` from `from` on; at most [`ROWS_PER_STATEMENT`].
+/// A derived table of `count` numbers `n` from `from` on; at most 100,000.
 fn numbers(from: usize, count: usize) -> String {
     let digit = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL \
                  SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL \
