@@ -23,7 +23,7 @@ mod workload;
 use std::process::ExitCode;
 
 use clap::Parser;
-use hotrow::app::runtime;
+use hotrow::app::{open_files_for, runtime};
 use hotrow::config::default_threads;
 use mimalloc::MiMalloc;
 
@@ -46,7 +46,10 @@ fn main() -> ExitCode {
 #[expect(clippy::print_stdout, reason = "a comparison is what the command is for")]
 fn execute(command: Command) -> Outcome<ExitCode> {
     match command {
-        Command::Run(settings) => runtime(settings.client_threads)?.block_on(run::run(*settings)),
+        Command::Run(settings) => {
+            open_files_for(settings.http_connections)?;
+            runtime(settings.client_threads)?.block_on(run::run(*settings))
+        }
         Command::Compare { before, after } => {
             print!("{}", compare::compare(&run::read(&before)?, &run::read(&after)?));
             Ok(ExitCode::SUCCESS)

@@ -140,10 +140,10 @@ pub(crate) struct RunSettings {
     #[arg(long, default_value_t = 4)]
     pub redis_connections: usize,
     /// Connections of http, http2 is given as many requests at a time, and http-noop.
-    #[arg(long, default_value_t = 1_024)]
+    #[arg(long, default_value_t = 2_048)]
     pub http_connections: usize,
     /// Connections over which http2 spreads its requests.
-    #[arg(long, default_value_t = 8)]
+    #[arg(long, default_value_t = 16)]
     pub http2_connections: usize,
     /// Orders in a request of http-batch.
     #[arg(long, default_value_t = 100)]

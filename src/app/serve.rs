@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use super::AppError;
 use super::cache::Reading;
 use super::embed::Keeper;
+use super::open_files_for;
 use crate::config::{Config, Database};
 use crate::domain::{Available, Sku, Terms};
 use crate::http::Http;
@@ -49,6 +50,9 @@ pub async fn serve(config: Config, demo: bool) -> Result<(), AppError> {
 }
 
 async fn serve_at(address: Address, config: Config, demo: bool) -> Result<(), AppError> {
+    if let Err(too_few) = open_files_for(config.http.connections_max) {
+        warn!("{too_few}");
+    }
     migrate(&address).await?;
     let metrics = Metrics::new();
     report_promises(&address, &metrics).await?;

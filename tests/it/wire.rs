@@ -205,4 +205,25 @@ async fn slow_clients(flavor: Flavor) {
     close(&shop, &client).await;
 }
 
-both_flavors!(raw_bytes, odd_and_allowed, slow_clients);
+/// More clients than the process could have files open when it was started.
+async fn many_clients(flavor: Flavor) {
+    let (shop, hotrow, client) = scene(flavor).await;
+    let [soft, hard] = hotrow.files_max();
+    assert_eq!(soft, hard);
+    let mut sockets = Vec::new();
+    for _ in 0..300 {
+        let mut socket = TcpStream::connect(hotrow.orders).await.unwrap();
+        socket.write_all(b"GET /v1/orders/taken HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        sockets.push(socket);
+    }
+    for socket in &mut sockets {
+        let mut start = [0; 12];
+        let read = timeout(READ_LIMIT, socket.read_exact(&mut start)).await;
+        read.expect("an answer while all are connected").unwrap();
+        assert_eq!(start.as_slice(), b"HTTP/1.1 200");
+    }
+    drop(sockets);
+    close(&shop, &client).await;
+}
+
+both_flavors!(raw_bytes, odd_and_allowed, slow_clients, many_clients);

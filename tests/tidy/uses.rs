@@ -5,7 +5,7 @@ use crate::source::Source;
 
 /// Every dependency, and the places that may know it. What is not here for `src/domain` and
 /// `src/engine` is not theirs: they are plain code.
-const DEPENDENCIES: [(&str, &[&str]); 29] = [
+const DEPENDENCIES: [(&str, &[&str]); 30] = [
     ("clap", &["src/main.rs", "src/config.rs"]),
     ("cronexpr", &["src/reconcile/schedule.rs"]),
     ("crossbeam_channel", &["src/lane/"]),
@@ -34,6 +34,7 @@ const DEPENDENCIES: [(&str, &[&str]); 29] = [
     ("percent_encoding", &["src/http/"]),
     ("prometheus_client", &["src/telemetry/"]),
     ("redis", &["src/cache.rs", "src/cache/"]),
+    ("rlimit", &["src/app/open_files.rs"]),
     (
         "rustc_hash",
         &["src/cache/", "src/engine/", "src/lane/", "src/reconcile/sums.rs", "src/store/mysql/"],

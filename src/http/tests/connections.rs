@@ -212,7 +212,7 @@ async fn many_connect_at_once_before_any_is_accepted() {
         Ok(text) => text.trim().parse().unwrap(),
         Err(_) => 128,
     };
-    let many = 600.min(bound);
+    let many = 300.min(bound);
     let socket = listener::bind(([127, 0, 0, 1], 0).into()).unwrap();
     let addr = socket.local_addr().unwrap();
     let mut clients = blocking(move || {

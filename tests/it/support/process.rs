@@ -68,7 +68,9 @@ impl Hotrow {
     fn start(database_url: &str, more: &[String]) -> Self {
         let directory = room::directory("hotrow");
         let log = directory.join("stderr.log");
-        let mut child = Command::new(BINARY)
+        // With few files at first, as from many a shell.
+        let mut child = Command::new("sh")
+            .args(["-c", "ulimit -S -n 256 && exec \"$0\" \"$@\"", BINARY])
             .args(["serve", "--database-url", database_url])
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .args(more)
@@ -102,6 +104,14 @@ impl Hotrow {
             }
         }
         hotrow
+    }
+
+    /// How many files it may have open: the soft limit and the hard one.
+    pub(crate) fn files_max(&self) -> [String; 2] {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
+        let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let mut words = files.expect("Linux tells").split_whitespace().map(ToOwned::to_owned);
+        [(); 2].map(|()| words.next().expect("two limits"))
     }
 
     /// How often its engine has been woken.
