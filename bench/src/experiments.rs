@@ -118,15 +118,13 @@ impl ExperimentName {
             Self::Beside => rounds * (run + 1.0),
             Self::Uniform100k => self.contest_runs(settings) as f64 * (run + OPENING_100K_S),
             Self::OpenLoop => (rounds + 2.0 * Self::few_rounds(settings) as f64) * run,
-            Self::TwoInstances => {
-                (2 * Self::more_rounds(settings) + Self::few_rounds(settings)) as f64 * run
-            }
+            Self::TwoInstances => (2 * Self::more_rounds(settings)) as f64 * run,
             Self::Holds => Self::few_rounds(settings) as f64 * 25.0,
-            Self::Limit => Self::fewer_rounds(settings) as f64 * run * 2.0,
+            Self::Limit => Self::few_rounds(settings) as f64 * run * 2.0,
             Self::Reads => {
                 Self::few_rounds(settings) as f64 * 3.0 * run + reads::expected_s(settings)
             }
-            Self::Duplicates | Self::Burst => Self::fewer_rounds(settings) as f64 * (run + 1.0),
+            Self::Duplicates | Self::Burst => Self::few_rounds(settings) as f64 * (run + 1.0),
             Self::Ledger => settings.ledger_rows() as f64 / 60_000.0 + rounds * run * 3.0,
             Self::Million => 60.0,
             Self::Reconcile => Self::few_rounds(settings) as f64 * reconcile::round_s(settings),
@@ -153,13 +151,8 @@ impl ExperimentName {
         settings.by_suite(1, 2) * settings.rounds()
     }
 
-    /// Rounds of experiments that have no bar, or one that is far away.
-    pub(crate) fn fewer_rounds(settings: &RunSettings) -> usize {
-        settings.rounds().min(3)
-    }
-
-    /// Rounds of experiments that take long and of what is for looking, so that the standard suite keeps within
-    /// its time.
+    /// Rounds of what takes long, has no bar, or one that is far away, so that the standard suite keeps within its
+    /// time.
     pub(crate) fn few_rounds(settings: &RunSettings) -> usize {
         settings.by_suite(1, 2).min(settings.rounds())
     }

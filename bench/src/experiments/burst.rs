@@ -30,7 +30,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let title = format!("idle for {} s, then {orders} orders for one SKU at once", IDLE.as_secs());
     let mut collector =
         Collector::new(workload.name, title, "from the burst to the answer of those sent together");
-    for round in 0..ExperimentName::fewer_rounds(&settings) {
+    for round in 0..ExperimentName::few_rounds(&settings) {
         let what = format!("burst, round {}", round + 1);
         bench.progress.doing(what.clone());
         let mut last_ms = 0.0;

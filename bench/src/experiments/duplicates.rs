@@ -27,7 +27,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let workload = Workload::one_hot()?.named("duplicates");
     let title = "one hot SKU, two instances; three in ten orders are repeats of earlier ones, half of them through the other instance";
     let mut collector = Collector::new(workload.name, title.to_owned(), CLOSED_LOOP);
-    for round in 0..ExperimentName::fewer_rounds(&settings) {
+    for round in 0..ExperimentName::few_rounds(&settings) {
         let what = format!("duplicates, round {}", round + 1);
         bench.progress.doing(what.clone());
         let played = bench

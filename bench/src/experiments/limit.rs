@@ -36,7 +36,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
          with a purchase limit of {LIMIT}, and without"
     );
     let mut collector = Collector::new(workload.name, title, CLOSED_LOOP);
-    for round in 0..ExperimentName::fewer_rounds(&settings) {
+    for round in 0..ExperimentName::few_rounds(&settings) {
         for limited in [false, true] {
             let series = if limited { "limited" } else { "unlimited" };
             let what = format!("limit, {series}, round {}", round + 1);

@@ -15,35 +15,26 @@ use crate::subjects::{Stage, join_clients, lanes_over, send_chunks};
 use crate::turn::Window;
 use crate::workload::Workload;
 
-/// Engines, and the connections of each; those of the settings where it does not say. Others are for looking.
-const VARIANTS: [(&str, usize, Option<usize>); 3] =
-    [("one", 1, None), ("two", 2, None), ("two-of-one", 2, Some(1))];
+/// Engines.
+const VARIANTS: [(&str, usize); 2] = [("one", 1), ("two", 2)];
 
 pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let settings = bench.settings.clone();
     let workload = Workload::one_hot()?.named("two-instances");
     let title = format!(
-        "one hot SKU through one engine and through two, the same number of orders outstanding, over {} connections \
-         each; and two over one connection each",
+        "one hot SKU through one engine and through two, the same number of orders outstanding, over {} connections each",
         settings.flush_connections
     );
     let mut collector = Collector::new(workload.name, title, CLOSED_LOOP);
-    let rounds_of = |connections: Option<usize>| match connections {
-        None => ExperimentName::more_rounds(&settings),
-        Some(_) => ExperimentName::few_rounds(&settings),
-    };
-    for round in 0..rounds_of(None) {
-        for (name, instances, connections) in VARIANTS {
-            let rounds = rounds_of(connections);
-            if round >= rounds {
-                continue;
-            }
+    let rounds = ExperimentName::more_rounds(&settings);
+    for round in 0..rounds {
+        for (name, instances) in VARIANTS {
             let what = format!("two-instances {name}, round {}/{rounds}", round + 1);
             bench.progress.doing(what.clone());
             let orders = Orders::new(&workload);
             let played = bench
                 .on_fresh(&settings, orders, Audit::Flushes, async |stage| {
-                    play(stage, instances, connections).await
+                    play(stage, instances).await
                 })
                 .await;
             match played {
@@ -61,8 +52,8 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     collector.finish()
 }
 
-async fn play(stage: &Stage<'_>, instances: usize, connections: Option<usize>) -> Outcome<Window> {
-    let connections = connections.unwrap_or(stage.settings.flush_connections);
+async fn play(stage: &Stage<'_>, instances: usize) -> Outcome<Window> {
+    let connections = stage.settings.flush_connections;
     let mut engines = Vec::new();
     for _ in 0..instances {
         engines.push(lanes_over(connections, stage, Metrics::new()).await?);
