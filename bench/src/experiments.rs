@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use self::contest::Contest;
 use crate::bench::Bench;
 use crate::outcome::Outcome;
-use crate::report::{Experiment, Report};
+use crate::report::Experiment;
 use crate::settings::{RunSettings, Suite};
 use crate::subjects::Subject;
 use crate::workload::Workload;
@@ -117,7 +117,7 @@ impl ExperimentName {
             Self::SellOut => rounds * (2.0 * run + 1.0),
             Self::Beside => rounds * (run + 1.0),
             Self::Uniform100k => self.contest_runs(settings) as f64 * (run + OPENING_100K_S),
-            Self::OpenLoop => (rounds + 2.0 * Self::few_rounds(settings) as f64) * run,
+            Self::OpenLoop => (2.0 * rounds + 2.0 * Self::few_rounds(settings) as f64) * run,
             Self::TwoInstances => (2 * Self::more_rounds(settings)) as f64 * run,
             Self::Holds => Self::few_rounds(settings) as f64 * 25.0,
             Self::Limit => Self::few_rounds(settings) as f64 * run * 2.0,
@@ -203,8 +203,8 @@ impl ExperimentName {
         }
     }
 
-    /// Measures it. What earlier experiments found is at hand, such as the ceiling.
-    pub(crate) async fn measure(self, bench: &mut Bench, so_far: &Report) -> Outcome<Experiment> {
+    /// Measures it.
+    pub(crate) async fn measure(self, bench: &mut Bench) -> Outcome<Experiment> {
         let seed = bench.settings.seed;
         let with_rounds = |subject| (subject, self.rounds_of(subject, &bench.settings));
         let subjects = self.subjects(&bench.settings).into_iter().map(with_rounds).collect();
@@ -240,7 +240,7 @@ impl ExperimentName {
                 contest.settings.outstanding = 1;
                 contest.measure(bench).await
             }
-            Self::OpenLoop => open_loop::measure(bench, so_far).await,
+            Self::OpenLoop => open_loop::measure(bench).await,
             Self::SellOut => sell_out::measure(bench).await,
             Self::Duplicates => duplicates::measure(bench).await,
             Self::Holds => holds::measure(bench).await,

@@ -63,7 +63,7 @@ async fn measure(
     names: &[ExperimentName],
 ) -> Outcome<Report> {
     for name in names {
-        match name.measure(bench, &report).await {
+        match name.measure(bench).await {
             Ok(experiment) => report.experiments.push(experiment),
             Err(error) => bench.failed(&format!("{name:?}"), &error),
         }

@@ -30,13 +30,17 @@ struct Scene {
 
 impl Scene {
     async fn open(flavor: Flavor) -> Self {
+        Self::stocked(flavor, 400).await
+    }
+
+    async fn stocked(flavor: Flavor, units: i64) -> Self {
         let database = database::fresh(flavor).await;
         let proxy = Proxy::start(database.address.port, SEED).await;
         let shop = Shop::open(database).await;
         let hotrow = Hotrow::serve(shop.database.url_through(proxy.port), &DEADLINE).await;
         let client = shop.client(&hotrow);
         for sku in SKUS {
-            client.put_stock(sku, 400).await;
+            client.put_stock(sku, units).await;
         }
         Self { shop, proxy, hotrow, client, sent: 0 }
     }
@@ -168,7 +172,8 @@ async fn the_network_is_gone(flavor: Flavor) {
     scene.close(&["order 201", "order database-unavailable", "order outcome-unknown"]).await;
 }
 
-/// Everything at random under load, until each kind has happened.
+/// Everything at random under load, until each kind has happened: with more stock than that takes, since nothing is
+/// committed once all is sold.
 async fn everything_at_random(flavor: Flavor) {
     let faults = [
         Fault::DropCommit,
@@ -179,7 +184,7 @@ async fn everything_at_random(flavor: Flavor) {
         Fault::CutInExecute,
         Fault::SplitPackets,
     ];
-    let mut scene = Scene::open(flavor).await;
+    let mut scene = Scene::stocked(flavor, 100_000).await;
     for fault in faults {
         scene.proxy.arm_randomly(fault, 30);
     }

@@ -52,13 +52,14 @@ impl Contest {
     }
 }
 
-/// One more round of hotrow on one hot SKU, for what an experiment measures elsewhere to be compared with.
+/// One more round of hotrow on one hot SKU, for what an experiment measures elsewhere to be compared with. Returns the
+/// orders a second, if the run did not fail.
 pub(crate) async fn play_one_hot(
     bench: &mut Bench,
     collector: &mut Collector,
     experiment: &'static str,
     round: usize,
-) -> Outcome<()> {
+) -> Outcome<Option<f64>> {
     let settings = bench.settings.clone();
     let workload = Workload::one_hot()?.named(experiment);
     let what = format!("{experiment} {ONE_HOT}, round {}", round + 1);
@@ -73,17 +74,21 @@ async fn play_round(
     settings: &RunSettings,
     workload: &Workload,
     what: String,
-) -> Outcome<()> {
+) -> Outcome<Option<f64>> {
     bench.progress.doing(what.clone());
     match bench.play(subject, settings, Orders::new(workload)).await {
         Ok(played) => {
-            let rate = number(played.window.accepted_per_s());
-            bench.progress.done(run_weight_s(settings), &format!("{what}: {rate} orders/s"));
+            let rate = played.window.accepted_per_s();
+            let told = format!("{what}: {} orders/s", number(rate));
+            bench.progress.done(run_weight_s(settings), &told);
             collector.run(series, played)?;
+            Ok(Some(rate))
         }
-        Err(error) => bench.failed(&what, &error),
+        Err(error) => {
+            bench.failed(&what, &error);
+            Ok(None)
+        }
     }
-    Ok(())
 }
 
 /// Each round begins with another subject, so that none always has the same neighbour in time.
