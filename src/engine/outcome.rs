@@ -13,7 +13,7 @@ pub struct SkuLeft {
     pub sku: Sku,
     /// Units that can be taken.
     pub available: i64,
-    /// Units that the flush took, where no others can have gone with them.
+    /// Units that the flush took of it, where that was told as well.
     pub taken: Option<i64>,
     /// True when its orders have to be decided one by one, because of a purchase limit or because it is
     /// not on sale.

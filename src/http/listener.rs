@@ -22,7 +22,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Connections that the system takes before they are accepted, where its own bound (Linux:
 /// `net.core.somaxconn`) is not lower. Past it the system drops the first packet of a connection, and its
 /// client tries again after a second or more: the usual 128 are few when a sale begins.
-pub(super) const BACKLOG: u32 = 4_096;
+const BACKLOG: u32 = 4_096;
 
 /// A bound port that is not served yet.
 #[derive(Debug)]
@@ -46,7 +46,6 @@ pub(super) struct Stops {
 pub(super) fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // As `TcpListener::bind` does: a port is had again at once after a restart.
-    #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)

@@ -209,9 +209,9 @@ async fn slow_clients(flavor: Flavor) {
 async fn many_clients(flavor: Flavor) {
     let (shop, hotrow, client) = scene(flavor).await;
     let [soft, hard] = hotrow.files_max();
-    assert_eq!(soft, hard);
+    assert!(soft >= hard.min(4_096), "{soft} of {hard}");
     let mut sockets = Vec::new();
-    for _ in 0..300 {
+    for _ in 0..100 {
         let mut socket = TcpStream::connect(hotrow.orders).await.unwrap();
         socket.write_all(b"GET /v1/orders/taken HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
         sockets.push(socket);

@@ -36,6 +36,7 @@ pub(super) struct Written {
     /// What is left of the only SKU, as far as it was handed over.
     available: Option<i64>,
     rows: Vec<MySqlRow>,
+    /// As in [`Script`].
     told_by_update: Option<(Sku, i64)>,
 }
 

@@ -70,7 +70,7 @@ impl Hotrow {
         let log = directory.join("stderr.log");
         // With few files at first, as from many a shell.
         let mut child = Command::new("sh")
-            .args(["-c", "ulimit -S -n 256 && exec \"$0\" \"$@\"", BINARY])
+            .args(["-c", "ulimit -S -n 64 && exec \"$0\" \"$@\"", BINARY])
             .args(["serve", "--database-url", database_url])
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
             .args(more)
@@ -107,11 +107,11 @@ impl Hotrow {
     }
 
     /// How many files it may have open: the soft limit and the hard one.
-    pub(crate) fn files_max(&self) -> [String; 2] {
+    pub(crate) fn files_max(&self) -> [u64; 2] {
         let limits = fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap();
         let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-        let mut words = files.expect("Linux tells").split_whitespace().map(ToOwned::to_owned);
-        [(); 2].map(|()| words.next().expect("two limits"))
+        let mut words = files.expect("Linux tells").split_whitespace();
+        [(); 2].map(|()| words.next().expect("two limits").parse().unwrap())
     }
 
     /// How often its engine has been woken.
