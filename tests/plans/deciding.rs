@@ -88,6 +88,39 @@ async fn each_order_gets_its_own_answer(flavor: Flavor) {
     assert_eq!(scene.versions().await, ["a 2 1 8 -2 1", "a 3 2 0 -8 5", "b 2 2 4 -1 1"]);
 }
 
+/// The ids of a plan are looked up only if the ledger has any from the first to the last of them.
+async fn an_id_is_known_wherever_it_stands_among_the_others(flavor: Flavor) {
+    let scene = Scene::new(flavor).await.with(&[("a", 10), ("b", 0)]).await;
+    let mut connection = scene.connection();
+    let known = ["O-3", "o-3", "o-30", "o-5"];
+    land(&mut connection, &merged(1, known.map(|id| take(id, &[("a", 1)])).to_vec())).await;
+    let asked: [&[&str]; 8] = [
+        &["o-1", "o-2"],
+        &["o-31", "o-4"],
+        &["o-1", "o-6"],
+        &["o-6", "o-5", "o-7"],
+        &["o-1", "o-2", "o-3"],
+        &["o-29", "o-30", "o-31"],
+        &["O-1", "O-3", "O-4"],
+        &["o-5", "o-3"],
+    ];
+    for (flush, ids) in (2..).zip(asked) {
+        // Those that are known took another SKU.
+        let plan = deciding(flush, ids.iter().map(|id| take(id, &[("b", 1)])).collect());
+        let Execution::NothingToWrite { verdicts, .. } = connection.execute(&plan).await else {
+            panic!("nothing is left of b")
+        };
+        let expected = ids.iter().map(|id| {
+            Verdict::Refused(if known.contains(id) {
+                Refusal::Mismatch
+            } else {
+                Refusal::InsufficientStock(vec![short("b", 1, 0)])
+            })
+        });
+        assert_eq!(each(verdicts), expected.collect::<Vec<_>>(), "{ids:?}");
+    }
+}
+
 async fn a_stock_is_filled_up_to_the_ceiling(flavor: Flavor) {
     let scene = Scene::new(flavor).await.with(&[("full", CEILING - 5)]).await;
     let mut connection = scene.connection();
@@ -223,6 +256,7 @@ async fn what_was_read_ahead_holds_until_something_is_written(flavor: Flavor) {
 both_flavors!(
     what_was_read_ahead_holds_until_something_is_written,
     each_order_gets_its_own_answer,
+    an_id_is_known_wherever_it_stands_among_the_others,
     a_stock_is_filled_up_to_the_ceiling,
     refusals_alone_write_nothing_and_hold_nothing,
     a_decision_counts_what_was_committed_while_it_waited,

@@ -204,8 +204,15 @@ pub(super) fn foresee(flavor: Flavor, plan: &Plan) -> String {
 /// Reads what is known of the ids of a plan.
 pub(super) fn select_known(flavor: Flavor, plan: &Plan) -> String {
     let ids: Vec<&OrderId> = sorted(plan.operations.iter().map(Operation::id));
-    let mut script = String::with_capacity(768 + ids.len() * 48);
+    let mut script = String::with_capacity(1_024 + ids.len() * 48);
     write_select_known(&mut script, flavor, &ids);
+    if let [first, .., last] = ids[..] {
+        script.push('\n');
+        sql::ANY_KNOWN.write(&mut script, |hole, script| match hole {
+            "first" => write_id(script, first.as_str()),
+            _ => write_id(script, last.as_str()),
+        });
+    }
     script
 }
 

@@ -42,6 +42,7 @@ statement!(SELECT_LEFT, "select_left.sql");
 statement!(LOCK_STOCK, "lock_stock.sql");
 statement!(SELECT_VERSIONS, "select_versions.sql");
 statement!(SELECT_KNOWN, "select_known.sql");
+statement!(ANY_KNOWN, "any_known.sql");
 statement!(SELECT_BOUGHT, "select_bought.sql");
 statement!(INSERT_PURCHASES, "insert_purchases.sql");
 statement!(KEEP_PURCHASES, "keep_purchases.sql");

@@ -13,6 +13,7 @@ SELECT
     movement.buyer, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.expires_at) AS expires_at,
     movement.flush_id, TIMESTAMPDIFF(MICROSECOND, '1970-01-01', movement.created_at) AS created_at
 FROM asked STRAIGHT_JOIN movement FORCE INDEX (PRIMARY) ON movement.order_id = asked.order_id
+WHERE (SELECT MIN(order_id) FROM movement WHERE order_id BETWEEN 'o-4' AND 'o-6') IS NOT NULL
 
 INSERT INTO movement (
     order_id, step, line, kind, sku, delta, held_delta, buyer, expires_at, reason, flush_id
