@@ -15,7 +15,7 @@ use crate::subjects::join_clients;
 use crate::turn::Turn;
 
 /// How long the sender sleeps at least; what fell due meanwhile is sent at once, and its wait counts.
-const NAP: Duration = Duration::from_micros(200);
+const NAP: Duration = Duration::from_millis(1);
 
 /// When each order should be sent: evenly, from the first on.
 #[derive(Clone, Copy, Debug)]

@@ -33,7 +33,7 @@ pub(super) async fn measure(bench: &mut Bench) -> Outcome<Experiment> {
     let mut collector = Collector::new(
         workload.name,
         title.to_owned(),
-        "open loop: from the intended time of sending to the answer; orders due within the same 0.2 ms are answered together; one-hot is a closed loop",
+        "open loop: from the intended time of sending to the answer; orders due within the same 1 ms are answered together; one-hot is a closed loop",
     );
     let rounds_of = |name| match name {
         BARRED => settings.rounds(),
