@@ -1,5 +1,7 @@
 //! Orders: what a caller wants to take, all of it or nothing.
 
+use smallvec::SmallVec;
+
 use super::{Buyer, InvalidValue, OrderId, Sku};
 use crate::limits::{HOLD_SECONDS_MAX, LINES_MAX, QUANTITY_MAX};
 
@@ -60,12 +62,15 @@ pub struct Line {
     pub quantity: Quantity,
 }
 
+/// The lines of an order, of which nearly all have one: it needs no memory of its own.
+type Lines = SmallVec<[Line; 1]>;
+
 /// An order: its identity is `id`; its content the lines, the buyer, and whether it is a hold. Lines are
 /// sorted by SKU, one a SKU.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     id: OrderId,
-    lines: Vec<Line>,
+    lines: Lines,
     buyer: Option<Buyer>,
     hold: Option<HoldSeconds>,
 }
@@ -76,7 +81,8 @@ impl Order {
     /// # Errors
     /// [`InvalidValue`] for the field `lines` when there are none, more than 50, or when the sum of
     /// one SKU passes 1,000,000.
-    pub fn new(id: OrderId, mut lines: Vec<Line>) -> Result<Self, InvalidValue> {
+    pub fn new(id: OrderId, lines: impl IntoIterator<Item = Line>) -> Result<Self, InvalidValue> {
+        let mut lines: Lines = lines.into_iter().collect();
         if lines.is_empty() || lines.len() > LINES_MAX {
             let problem = format!("has {} entries; 1 to {LINES_MAX} are allowed", lines.len());
             return Err(InvalidValue::new("lines", problem));
@@ -125,8 +131,8 @@ impl Order {
     }
 }
 
-fn sum_same_sku(lines: Vec<Line>) -> Result<Vec<Line>, InvalidValue> {
-    let mut summed: Vec<Line> = Vec::with_capacity(lines.len());
+fn sum_same_sku(lines: Lines) -> Result<Lines, InvalidValue> {
+    let mut summed = Lines::with_capacity(lines.len());
     for line in lines {
         match summed.last_mut() {
             Some(last) if last.sku == line.sku => {

@@ -135,13 +135,10 @@ mod tests {
     use crate::domain::{Adjustment, Delta, HoldSeconds, Line, Order, OrderId, Quantity};
 
     fn take(id: &str, lines: &[(&str, i64)]) -> Operation {
-        let lines = lines
-            .iter()
-            .map(|(sku, units)| Line {
-                sku: Sku::new(sku).unwrap(),
-                quantity: Quantity::new(*units).unwrap(),
-            })
-            .collect();
+        let lines = lines.iter().map(|(sku, units)| Line {
+            sku: Sku::new(sku).unwrap(),
+            quantity: Quantity::new(*units).unwrap(),
+        });
         Operation::Take(Order::new(OrderId::new("order_id", id).unwrap(), lines).unwrap())
     }
 

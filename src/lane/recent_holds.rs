@@ -99,7 +99,7 @@ mod tests {
             sku: Sku::new(&format!("s-{line}")).unwrap(),
             quantity: Quantity::new(1).unwrap(),
         };
-        let order = Order::new(id(number), (0..lines).map(line).collect()).unwrap();
+        let order = Order::new(id(number), (0..lines).map(line)).unwrap();
         let order = order.held_for(Some(HoldSeconds::new(60).unwrap()));
         (Box::new(order), done(OrderStatus::Held))
     }

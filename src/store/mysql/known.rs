@@ -149,7 +149,7 @@ pub(super) fn taken_order(
     let hold = take
         .expires_at
         .map(|expires_at| HoldSeconds::new((expires_at.micros() - take.at.micros()) / 1_000_000));
-    let lines = lines.collect::<Result<_, InvalidValue>>().map_err(decode_error)?;
+    let lines = lines.collect::<Result<Vec<_>, InvalidValue>>().map_err(decode_error)?;
     let order = Order::new(id, lines).map_err(decode_error)?;
     Ok(Some(TakenOrder {
         order: order

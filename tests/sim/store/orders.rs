@@ -40,7 +40,7 @@ impl Store {
         let hold = take
             .expires_at
             .map(|end| HoldSeconds::new(seconds(end)).expect("it was held for as long"));
-        let order = Order::new(id.clone(), take.lines.iter().map(line).collect());
+        let order = Order::new(id.clone(), take.lines.iter().map(line));
         Some(TakenOrder {
             order: order.expect("it was one").for_buyer(take.buyer.clone()).held_for(hold),
             standing: known.standing(take),

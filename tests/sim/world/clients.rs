@@ -85,13 +85,11 @@ impl World {
 
     fn imagine_order(&mut self, id: &str) -> Operation {
         let lines = self.rng.random_range(1..=self.setting.lines_max);
-        let lines = (0..lines)
-            .map(|_| {
-                let units = *pick(&mut self.rng, &[1, 1, 1, 2, 3, 12]);
-                let quantity = Quantity::new(units).expect("within its bounds");
-                Line { sku: self.some_sku(), quantity }
-            })
-            .collect();
+        let lines = (0..lines).map(|_| {
+            let units = *pick(&mut self.rng, &[1, 1, 1, 2, 3, 12]);
+            let quantity = Quantity::new(units).expect("within its bounds");
+            Line { sku: self.some_sku(), quantity }
+        });
         let order = Order::new(order_id(id), lines).expect("few lines");
         let (buyer, hold) = (self.some_buyer(), self.some_hold());
         Operation::Take(order.for_buyer(buyer).held_for(hold))
