@@ -44,7 +44,7 @@ impl Desk {
     fn arrive(&mut self, skus: &[&str], count: usize) {
         for _ in 0..count {
             let quantity = Quantity::new(1).expect("valid");
-            let lines = skus.iter().map(|name| Line { sku: sku(name), quantity }).collect();
+            let lines = skus.iter().map(|name| Line { sku: sku(name), quantity });
             let id = OrderId::new("order_id", &format!("o-{}", self.arrived)).expect("valid");
             let order = Order::new(id, lines).expect("valid");
             self.combiner.submit(0, Operation::Take(order), self.arrived);

@@ -34,7 +34,7 @@ pub(crate) fn order(number: usize, lines: &[(usize, i64)]) -> Order {
         sku: sku(number),
         quantity: Quantity::new(units).expect("within its bounds"),
     };
-    Order::new(id(number), lines.iter().map(line).collect()).expect("few lines")
+    Order::new(id(number), lines.iter().map(line)).expect("few lines")
 }
 
 pub(crate) fn adjustment(number: usize, of: usize, units: i64) -> Operation {

@@ -13,8 +13,7 @@ pub(crate) fn sku(name: &str) -> Sku {
 fn order(id: &str, lines: &[(&str, i64)]) -> Order {
     let lines = lines
         .iter()
-        .map(|&(name, units)| Line { sku: sku(name), quantity: Quantity::new(units).unwrap() })
-        .collect();
+        .map(|&(name, units)| Line { sku: sku(name), quantity: Quantity::new(units).unwrap() });
     Order::new(OrderId::new("order_id", id).unwrap(), lines).unwrap()
 }
 
