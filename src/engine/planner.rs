@@ -57,13 +57,6 @@ pub(super) struct Draft<T> {
     pub merging: MergeMode,
 }
 
-impl<T> Draft<T> {
-    fn reserve(&mut self, count: usize) {
-        self.operations.reserve(count);
-        self.members.reserve(count);
-    }
-}
-
 /// Takes the next plan's operations out of the lanes, `None` when no open lane has any.
 ///
 /// With `apart_allowed` false, operations that have to be flushed apart are left waiting.
@@ -121,7 +114,6 @@ pub(super) fn draft_ahead<'p, T: 'p>(
     if count < orders_max / 2 {
         return None;
     }
-    drafting.draft.reserve(count);
     for _ in 0..count {
         drafting.take_head(ix);
     }
@@ -265,8 +257,6 @@ impl<'a, T> Drafting<'a, T> {
 
     fn take_turn(&mut self, ix: LaneIx) -> Turn {
         let mut gave = false;
-        let room = self.orders_max.saturating_sub(self.draft.operations.len());
-        self.draft.reserve(self.lanes.get(ix).queue.len().min(room));
         loop {
             let Some((waiting, merging)) = self.head(ix) else {
                 return Turn { gave, end: TurnEnd::Leaves };

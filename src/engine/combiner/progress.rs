@@ -280,7 +280,6 @@ impl<T> Combiner<T> {
     /// Answers every member and lets go of the flight.
     pub(super) fn finish(&mut self, id: FlushId, mut verdict: impl FnMut(usize) -> Verdict) {
         let (flight, after) = self.land(id);
-        self.answers.reserve(flight.members.len());
         for (index, member) in flight.members.into_iter().enumerate() {
             for &ix in member.lanes.as_slice() {
                 self.lanes.get_mut(ix).flushed_orders += 1;
